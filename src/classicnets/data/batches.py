@@ -1,0 +1,92 @@
+"""Batches of images in a known order, from any place of an epoch on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from classicnets.data.randomness import order
+from classicnets.data.transforms import Augmentation, Preprocessing
+
+
+class Batch(NamedTuple):
+    """Some images as a network takes them.
+
+    Attributes:
+        images: float32, (images, channels, height, width), stored channels_last.
+        labels: int64, (images,).
+        indices: int64, (images,): positions in the data set.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    indices: torch.Tensor
+
+
+class Batches(ABC):
+    """Goes through a data set once for each time it is iterated over.
+
+    ``epoch`` decides the order and every random choice; ``start`` is the number of batches to leave out at the
+    beginning, which is how an interrupted epoch goes on. Both are set from outside; iterating changes neither.
+    """
+
+    def __init__(
+        self,
+        labels: npt.NDArray[np.int64],
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.labels = labels
+        self.preprocessing = preprocessing
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = 0
+        self.start = 0
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch; the last may be smaller."""
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        groups = self._groups()[self.start :]
+        for indices, pixels in zip(groups, self._pixels(groups), strict=True):
+            yield Batch(self._normalise(pixels), torch.from_numpy(self.labels[indices]), torch.from_numpy(indices))
+
+    @abstractmethod
+    def _pixels(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
+        """For each group of images uint8 pixels, (images, height, width, channels), augmented, of the input size."""
+
+    def _groups(self) -> list[npt.NDArray[np.int64]]:
+        count = len(self.labels)
+        indices = order(self.seed, self.epoch, count) if self.shuffle else np.arange(count, dtype=np.int64)
+        return [indices[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
+
+    def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        return normalise(pixels, self.preprocessing)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch stands, for checkpoints."""
+        return {"epoch": self.epoch, "start": self.start}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` said."""
+        self.epoch, self.start = state["epoch"], state["start"]
+
+
+def normalise(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    """uint8 pixels, (images, height, width, channels), as float32 input, (images, channels, height, width).
+
+    The result is a view of channels_last memory: nothing is moved.
+    """
+    scale = torch.tensor([1 / (255 * std) for std in preprocessing.std])
+    shift = torch.tensor([-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)])
+    return torch.addcmul(shift, pixels.to(torch.float32), scale).permute(0, 3, 1, 2)

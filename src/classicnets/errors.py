@@ -1,0 +1,25 @@
+"""What a user can get wrong, said in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """A user's mistake: the message says what was given, what is allowed and what to do.
+
+    The command line prints the message alone and ends with exit code 2.
+    """
+
+
+def near(given: str, allowed: Iterable[str], *, most: int = 4) -> str:
+    """The part of a message that names what was probably meant.
+
+    Returns ``"; did you mean a, b?"`` with the names closest to ``given``, or, where nothing is close,
+    ``"; known: a, b, ..."`` with the first few that are allowed.
+    """
+    names = list(allowed)
+    close = difflib.get_close_matches(given, names, n=most, cutoff=0.6)
+    if close:
+        return f"; did you mean {', '.join(close)}?"
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return f"; known: {shown}" if shown else ""
