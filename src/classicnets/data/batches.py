@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,10 @@ class Batches(ABC):
         for indices, pixels in zip(groups, self._pixels(groups), strict=True):
             yield Batch(self._normalise(pixels), torch.from_numpy(self.labels[indices]), torch.from_numpy(indices))
 
+    def pixels(self, indices: npt.NDArray[np.int64]) -> torch.Tensor:
+        """The images at ``indices`` as the network sees them before normalisation: uint8, (images, H, W, C)."""
+        return next(iter(self._pixels([indices])))
+
     @abstractmethod
     def _pixels(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
         """For each group of images uint8 pixels, (images, height, width, channels), augmented, of the input size."""
@@ -85,8 +90,20 @@ class Batches(ABC):
 def normalise(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
     """uint8 pixels, (images, height, width, channels), as float32 input, (images, channels, height, width).
 
-    The result is a view of channels_last memory: nothing is moved.
+    The result is new memory in channels_last order. A value depends on its pixel alone, to the last bit, wherever
+    in a batch it stands.
     """
-    scale = torch.tensor([1 / (255 * std) for std in preprocessing.std])
-    shift = torch.tensor([-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)])
-    return torch.addcmul(shift, pixels.to(torch.float32), scale).permute(0, 3, 1, 2)
+    images, height, width, channels = pixels.shape
+    scale, shift = _row_constants(preprocessing.mean, preprocessing.std, width)
+    rows = pixels.reshape(images, height, width * channels).to(torch.float32)
+    # Two steps and not one addcmul, whose rounding may change between vector code and the remainder of a vector.
+    rows.mul_(scale).add_(shift)
+    return rows.view(pixels.shape).permute(0, 3, 1, 2)
+
+
+@lru_cache(maxsize=32)
+def _row_constants(mean: tuple[float, ...], std: tuple[float, ...], width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor and summand for each value of a row of pixels: so long that vector code can run along it."""
+    scale = torch.tensor([1 / (255 * deviation) for deviation in std])
+    shift = torch.tensor([-centre / deviation for centre, deviation in zip(mean, std, strict=True)])
+    return scale.repeat(width), shift.repeat(width)

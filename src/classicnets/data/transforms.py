@@ -112,6 +112,30 @@ class Draw(NamedTuple):
     crop_x: npt.NDArray[np.int64]
     flip: npt.NDArray[np.bool_]
 
+    def choice(self, at: int) -> "Choice":
+        """What was drawn for the image at position ``at`` of these."""
+        return Choice(
+            area=None if self.area is None else float(self.area[at]),
+            aspect=float(self.aspect[at]),
+            place_y=float(self.place_y[at]),
+            place_x=float(self.place_x[at]),
+            crop_y=int(self.crop_y[at]),
+            crop_x=int(self.crop_x[at]),
+            flip=bool(self.flip[at]),
+        )
+
+
+class Choice(NamedTuple):
+    """What a `Draw` holds for one of its images."""
+
+    area: float | None
+    aspect: float
+    place_y: float
+    place_x: float
+    crop_y: int
+    crop_x: int
+    flip: bool
+
 
 def draw(augmentation: Augmentation, seed: int, epoch: int, indices: npt.NDArray[np.int64]) -> Draw:
     """The random choices for the images at ``indices``: functions of (seed, epoch, index) alone."""

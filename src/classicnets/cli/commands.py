@@ -1,0 +1,19 @@
+"""All commands. Each imports what it needs when it runs, so that help and `list` come at once."""
+
+import typer
+
+from classicnets.cli import data, networks, train, use
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The classic convolutional image classifiers, each exactly as its paper prints it.",
+)
+app.command("list")(networks.list_)
+app.command("show")(networks.show)
+app.command("train")(train.train)
+app.command("evaluate")(use.evaluate)
+app.command("predict")(use.predict)
+app.add_typer(data.app, name="data")

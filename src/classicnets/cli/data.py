@@ -1,0 +1,82 @@
+"""`data`: which data sets there are, and having them here."""
+
+from typing import Annotated
+
+import typer
+
+from classicnets.cli.networks import AsJson
+from classicnets.cli.output import as_json, console, messages, progress_bar
+from classicnets.cli.train import DataDir
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and check data sets.")
+
+Name = Annotated[str, typer.Argument(help="A name from `classicnets data list`.")]
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """List the built-in data sets.
+
+    Example: classicnets data list
+    """
+    from classicnets.data.descriptions import SETS
+
+    if json:
+        as_json(
+            [
+                {
+                    "name": kind.name,
+                    "title": kind.title,
+                    "shape": kind.shape,
+                    "classes": len(kind.classes),
+                    "train": kind.train_count,
+                    "test": kind.test_count,
+                    "mean": kind.mean,
+                    "std": kind.std,
+                    "licence": kind.licence,
+                    "source": kind.source,
+                }
+                for kind in SETS.values()
+            ]
+        )
+        return
+    from rich.table import Table
+
+    table = Table("name", "images", "size", "classes", "what", box=None, header_style="bold")
+    for kind in SETS.values():
+        size = " x ".join(map(str, kind.shape))
+        table.add_row(
+            kind.name, f"{kind.train_count:,} + {kind.test_count:,}", size, str(len(kind.classes)), kind.title
+        )
+    console().print(table)
+    console().print("Your own images: folder:PATH, with a subfolder for each class.", style="dim")
+
+
+@app.command()
+def get(name: Name, data_dir: DataDir = None) -> None:
+    """Fetch a data set from its home, and check it; a broken download goes on where it broke off.
+
+    Example: classicnets data get mnist
+    """
+    from classicnets.data.download import get as get_set
+
+    with progress_bar(name, unit="bytes") as bar:
+        folder = get_set(name, data_dir=data_dir, progress=bar.reached)
+    messages().print(f"{name} is in {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def check(name: Name, data_dir: DataDir = None) -> None:
+    """Verify a fetched data set, file by file.
+
+    Example: classicnets data check mnist
+    """
+    from classicnets.data.download import check as check_set
+
+    checked = check_set(name, data_dir=data_dir)
+    console().print(
+        f"{name}: {len(checked.files)} files in {checked.folder} are as they should be,"
+        f" {checked.train_count:,} + {checked.test_count:,} images",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,125 @@
+"""Data sets that fit in memory: augmented a batch at a time, without worker processes."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from classicnets.data.batches import Batches
+from classicnets.data.images import ImageArray
+from classicnets.data.pixels import augment, fit, with_channels
+from classicnets.data.transforms import Augmentation, Draw, Preprocessing, draw
+
+_CHUNK = 4096  # images fitted at a time: bounds the memory that resizing needs beside the result
+
+
+class MemoryBatches(Batches):
+    """Goes through an `ImageArray`.
+
+    The images are fitted to the preprocessing once, at construction. With padded crops or flips they are then laid
+    out so that every crop of every image, plain and mirrored, is a window into one tensor (see `_Windows`), and a
+    batch is one gather of such windows. With ``random_area`` each image is cut and resized anew from its original
+    pixels, as `classicnets.data.pixels.augment` does it for files.
+    """
+
+    def __init__(
+        self,
+        images: ImageArray,
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int,
+        augmentation: Augmentation | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            images.labels,
+            preprocessing,
+            batch_size=batch_size,
+            augmentation=augmentation,
+            shuffle=shuffle,
+            seed=seed,
+        )
+        self._crops_are_windows = augmentation is None or augmentation.random_area is None
+        if self._crops_are_windows:
+            fitted = _fit_all(images.pixels, preprocessing)
+            self._windows = _Windows(fitted, augmentation or Augmentation())
+        else:
+            self._originals = images.pixels
+
+    def _pixels(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
+        if not groups:
+            return iter(())
+        return self._gathered(groups) if self._crops_are_windows else self._cut_out(groups)
+
+    def _gathered(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
+        # Drawing for all that is left of the epoch at once costs a few milliseconds; a batch at a time, it would cost
+        # as much again as everything else that a batch needs.
+        indices = np.concatenate(groups)
+        drawn = draw(self.augmentation or Augmentation(), self.seed, self.epoch, indices)
+        starts = torch.from_numpy(self._windows.starts(indices, drawn))
+        for at in range(0, len(starts), self.batch_size):
+            yield self._windows.gather(starts[at : at + self.batch_size])
+
+    def _cut_out(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
+        assert self.augmentation is not None
+        for group in groups:
+            drawn = draw(self.augmentation, self.seed, self.epoch, group)
+            yield torch.stack(
+                [
+                    augment(self._originals[index], self.preprocessing, self.augmentation, drawn.choice(at))
+                    for at, index in enumerate(group)
+                ]
+            )
+
+
+class _Windows:
+    """All padded crops of all images, plain and mirrored, as overlapping windows into one run of pixels.
+
+    The images stand below each other with ``pad`` black rows before, between and after them, and every row begins
+    with ``pad`` black pixels, which serve the row above as its right margin. A crop is then a start in that run of
+    pixels: rows of equal length at a fixed distance, which one gather copies without looking at single pixels. The
+    mirrored copy doubles the memory and makes a flip cost nothing; it is made only where images are flipped.
+    """
+
+    def __init__(self, images: torch.Tensor, augmentation: Augmentation) -> None:
+        self._count, self._height, self._width, self._channels = images.shape
+        self._pad = augmentation.pad
+        run = self._lay_out(images, mirrored=augmentation.flip)
+        row = self._width + self._pad  # pixels from one row to the next
+        window = (self._height - 1) * row + self._width  # pixels from a crop's first to behind its last
+        self._crops = run.as_strided(
+            (len(run) - window + 1, self._height, self._width * self._channels),
+            (self._channels, row * self._channels, 1),
+        )
+
+    def starts(self, indices: npt.NDArray[np.int64], choices: Draw) -> npt.NDArray[np.int64]:
+        """Where in the run of pixels the crop of each image begins."""
+        image = np.where(choices.flip, indices + self._count, indices)
+        top = image * (self._height + self._pad) + choices.crop_y
+        return top * (self._width + self._pad) + choices.crop_x
+
+    def gather(self, starts: torch.Tensor) -> torch.Tensor:
+        """The crops at ``starts``, (crops, height, width, channels), in memory of their own."""
+        crops = self._crops.index_select(0, starts)
+        return crops.view(len(starts), self._height, self._width, self._channels)
+
+    def _lay_out(self, images: torch.Tensor, *, mirrored: bool) -> torch.Tensor:
+        """The run of pixels, (pixels, channels)."""
+        pad = self._pad
+        if pad == 0 and not mirrored:
+            return images.reshape(-1, self._channels)
+        copies = self._count * (2 if mirrored else 1)
+        height, width = self._height + pad, self._width + pad
+        run = torch.zeros((pad + copies * height) * width + pad, self._channels, dtype=torch.uint8)
+        places = run[pad * width : len(run) - pad].view(copies, height, width, self._channels)
+        places[: self._count, : self._height, pad:] = images
+        if mirrored:
+            places[self._count :, : self._height, pad:] = images.flip(2)
+        return run
+
+
+def _fit_all(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    chunks = [pixels[at : at + _CHUNK] for at in range(0, len(pixels), _CHUNK)]
+    return torch.cat([fit(with_channels(chunk, preprocessing.channels), preprocessing) for chunk in chunks])

@@ -1,0 +1,142 @@
+"""Top-1 and top-5 error: exact counts, and how far they can be trusted."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from classicnets.data.batches import Batches
+
+Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5% on either side
+
+
+def interval(errors: int, images: int) -> tuple[float, float]:
+    """The 95% interval of an error rate, in percent: Wilson's score interval (JASA 22, 1927)."""
+    share = errors / images
+    spread = Z_95**2 / images
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z_95 * math.sqrt(share * (1 - share) / images + spread / (4 * images)) / (1 + spread)
+    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What a network said of each of some images, each image counted once.
+
+    Attributes:
+        classes: the names of the classes.
+        labels: the right class of each image.
+        predicted: the class with the largest logit.
+        probability: the softmax probability of the predicted class.
+        in_top5: whether the right class is among the five largest logits.
+        loss: mean cross-entropy.
+    """
+
+    classes: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32]
+    in_top5: npt.NDArray[np.bool_]
+    loss: float
+
+    @property
+    def images(self) -> int:
+        """How many images were counted."""
+        return len(self.labels)
+
+    @property
+    def top1_errors(self) -> int:
+        """Images whose class is not the predicted one."""
+        return int(np.count_nonzero(self.predicted != self.labels))
+
+    @property
+    def top5_errors(self) -> int:
+        """Images whose class is not among the five likeliest."""
+        return int(np.count_nonzero(~self.in_top5))
+
+    @property
+    def top1_error(self) -> float:
+        """Percent."""
+        return 100 * self.top1_errors / self.images
+
+    @property
+    def top5_error(self) -> float:
+        """Percent."""
+        return 100 * self.top5_errors / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of the top-1 error, percent."""
+        return interval(self.top1_errors, self.images)
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Counts, (classes, classes): rows are the right class, columns the predicted one."""
+        counts = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        np.add.at(counts, (self.labels, self.predicted), 1)
+        return counts
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """For each class that has images: its name, images, errors, top-1 error in percent and the 95% interval."""
+        confusion = self.confusion
+        return [
+            {
+                "class": name,
+                "images": int(row.sum()),
+                "errors": int(row.sum() - row[index]),
+                "top1_error": 100 * float(row.sum() - row[index]) / int(row.sum()),
+                "interval": list(interval(int(row.sum() - row[index]), int(row.sum()))),
+            }
+            for index, (name, row) in enumerate(zip(self.classes, confusion, strict=True))
+            if row.sum()
+        ]
+
+
+def evaluate_network(
+    network: nn.Module,
+    batches: Batches,
+    classes: tuple[str, ...],
+    *,
+    progress: Callable[[int], None] = lambda images: None,
+) -> Evaluation:
+    """Run every image of ``batches`` through ``network`` in evaluation mode, in float32; its mode is put back.
+
+    Args:
+        network: (N, C, H, W) -> (N, len(classes)) logits.
+        batches: goes through each image once.
+        classes: the names of the classes.
+        progress: told the number of images after each batch.
+    """
+    was_training = network.training
+    device = next(network.parameters()).device
+    network.eval()
+    outcomes, losses = [], 0.0
+    with torch.inference_mode():
+        for batch in batches:
+            logits = network(batch.images.to(device)).float().cpu()
+            losses += F.cross_entropy(logits, batch.labels, reduction="sum").item()
+            outcomes.append(_outcome(logits, batch.labels))
+            progress(len(batch.labels))
+    network.train(was_training)
+    labels, predicted, probability, in_top5 = (np.concatenate(column) for column in zip(*outcomes, strict=True))
+    return Evaluation(
+        classes=classes,
+        labels=labels,
+        predicted=predicted,
+        probability=probability,
+        in_top5=in_top5,
+        loss=losses / len(labels),
+    )
+
+
+def _outcome(logits: torch.Tensor, labels: torch.Tensor) -> tuple[npt.NDArray[Any], ...]:
+    probability, predicted = logits.softmax(dim=1).max(dim=1)
+    top5 = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    in_top5 = (top5 == labels[:, None]).any(dim=1)
+    return labels.numpy(), predicted.numpy(), probability.numpy(), in_top5.numpy()

@@ -1,0 +1,58 @@
+"""Checkpoints that are written whole, read without running code, and never lost to a failed write."""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from classicnets.errors import UsageError
+from classicnets.files import write_whole
+
+KEPT = 2  # should the newest be unreadable, the one before it is there
+_NAME = re.compile(r"step-(\d+)\.ckpt")
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's way to disk, with files that are written beside and then renamed."""
+
+    def save_checkpoint(self, checkpoint: Mapping[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write ``checkpoint`` to ``path``, whole or not at all; older ones beyond `KEPT` go afterwards."""
+        write_whole(Path(path), lambda beside: torch.save(dict(checkpoint), beside))
+        for old in checkpoints(Path(path).parent)[:-KEPT]:
+            old.unlink()
+
+    def load_checkpoint(self, path: Any, *_arguments: Any, **_named: Any) -> dict[str, Any]:
+        """Read a checkpoint without running what it holds."""
+        return read_checkpoint(Path(path))
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint after that many steps lies."""
+    return folder / f"step-{step:09d}.ckpt"
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest first; unfinished files are not among them."""
+    return sorted(path for path in folder.glob("step-*.ckpt") if _NAME.fullmatch(path.name))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds.
+
+    Raises:
+        UsageError: it is damaged, or holds what could run code.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UsageError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
+    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"the checkpoint {path} is damaged or not one ({reason})") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{path} holds no checkpoint")
+    return content

@@ -1,0 +1,118 @@
+"""The training step, as Lightning takes it."""
+
+import math
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from classicnets.data.batches import Batch
+from classicnets.errors import UsageError
+from classicnets.networks.chain import Chain
+from classicnets.training.recipe import Recipe
+from classicnets.training.steps import learning_rate_of, loss_of, optimizer_of
+
+
+class TrainedNetwork(lightning.LightningModule):
+    """A network and how it learns.
+
+    Args:
+        network: what is trained.
+        recipe: how.
+        steps: of the whole run.
+
+    Attributes:
+        average: the moving average of the network's weights, None where the recipe has none.
+        losses: the sum of the losses of the images since the epoch began.
+        errors: how many of them the network got wrong.
+        images: how many they were.
+    """
+
+    losses: torch.Tensor
+    errors: torch.Tensor
+    images: int
+
+    def __init__(self, network: Chain, recipe: Recipe, steps: int) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self.steps = steps
+        self.average: AveragedModel | None = None
+        if recipe.average is not None:
+            self.average = AveragedModel(
+                network,
+                multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            ).requires_grad_(False)
+        self._forget_counts()
+
+    @property
+    def tested(self) -> Chain:
+        """What tests and bundles take: the average where there is one, else the network."""
+        if self.average is None:
+            return self.network
+        assert isinstance(self.average.module, Chain)
+        return self.average.module
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The recipe's optimizer, its learning rate moved at every step."""
+        optimizer = optimizer_of(self.recipe.optimizer, self.network)
+        share = learning_rate_of(self.recipe.schedule, self.steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Make what the network draws at random (dropout) a function of seed, process and step alone."""
+        torch.manual_seed((self.recipe.seed << 32) + (self.global_rank << 28) + batch_idx)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """The loss of a batch."""
+        logits = self.network(batch.images).float()
+        loss = loss_of(self.recipe.loss, logits, batch.labels)
+        self.images += len(batch.labels)
+        # Summed where the network runs: reading a number at every step would make an accelerator wait.
+        self.losses = self.losses + loss.detach().double() * len(batch.labels)
+        self.errors = self.errors + (logits.detach().argmax(dim=1) != batch.labels).sum()
+        return loss
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Take the step, then let the average follow."""
+        super().optimizer_step(*arguments, **named)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the counts of an epoch that is not over."""
+        checkpoint["counts"] = {"losses": self.losses, "errors": self.errors, "images": self.images}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting."""
+        counts = checkpoint["counts"]
+        self.losses, self.errors, self.images = counts["losses"], counts["errors"], counts["images"]
+
+    def counts(self) -> tuple[float, float]:
+        """Mean loss and top-1 error (percent) of the images of this epoch so far.
+
+        Raises:
+            UsageError: the loss is no longer a number.
+        """
+        loss = float(self.losses) / self.images
+        if not math.isfinite(loss):
+            raise UsageError(
+                f"the loss is {loss}: training has diverged; lower optimizer.lr"
+                f" (now {self.recipe.optimizer.lr}), or set clip_norm or schedule.warmup"
+            )
+        return loss, 100 * int(self.errors) / self.images
+
+    def take_counts(self) -> tuple[float, float]:
+        """What `counts` says, and begin anew."""
+        counted = self.counts()
+        self._forget_counts()
+        return counted
+
+    def _forget_counts(self) -> None:
+        self.losses = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.errors = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.images = 0

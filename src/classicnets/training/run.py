@@ -1,0 +1,201 @@
+"""A training run from its recipe to its bundle and report."""
+
+import contextlib
+import logging
+import signal
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from rich.console import Console
+
+from classicnets.data.defaults import default_preprocessing
+from classicnets.data.images import DataSet
+from classicnets.data.pipeline import batches
+from classicnets.data.sets import open_data
+from classicnets.data.transforms import Preprocessing
+from classicnets.errors import UsageError
+from classicnets.evaluation.counting import Evaluation, evaluate_network
+from classicnets.networks import create
+from classicnets.networks.chain import Chain
+from classicnets.training.checkpoints import WholeCheckpoints
+from classicnets.training.folder import new_run, newest_checkpoint, old_run
+from classicnets.training.keeper import Keeper
+from classicnets.training.module import TrainedNetwork
+from classicnets.training.processor import keep_freed_memory, multiplies_bf16
+from classicnets.training.progress import TrainingProgress
+from classicnets.training.recipe import Recipe, complete
+from classicnets.training.stream import Stream
+from classicnets.training.summary import write_summary
+from classicnets.weights import bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: everything the run left.
+        bundle: the network with its weights.
+        report: the page to open in a browser.
+        evaluation: of the bundle, on the test images.
+    """
+
+    folder: Path
+    bundle: Path
+    report: Path
+    evaluation: Evaluation
+
+
+def train(
+    fields: Mapping[str, Any],
+    *,
+    wanted: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    data_dir: Path | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Train a network as a recipe says, and keep the run in a folder.
+
+    Args:
+        fields: of the recipe; see `Recipe`. With ``resume`` they are read from the folder instead.
+        wanted: with ``resume``, the fields that the run must have been started with.
+        out: the run's folder; None makes one under ``runs/``.
+        resume: go on with the run in ``out`` where its last checkpoint stands; the result is the same, bit for bit,
+            as if it had never stopped.
+        data_dir: where data sets lie.
+        console: where progress goes; None stands for standard error.
+
+    Raises:
+        UsageError: a mistake in the recipe, the data or the folder.
+        Interrupted: Ctrl-C; the run can be resumed.
+    """
+    console = console or Console(stderr=True)
+    if resume and out is None:
+        raise UsageError("--resume needs --out, the folder of the run to go on with")
+    recipe = old_run(out, wanted or {}) if resume and out is not None else complete(dict(fields))
+    data = open_data(recipe.data, data_dir=data_dir, seed=recipe.seed)
+    network = _network(recipe, data)
+    recipe = _with_preprocessing(recipe, network)
+    folder = out if resume and out is not None else new_run(out, recipe)
+    _fit(recipe, data, network, folder, console)
+    return _conclude(recipe, data, folder, console)
+
+
+def _network(recipe: Recipe, data: DataSet) -> Chain:
+    classes = len(data.classes)
+    if recipe.num_classes not in (None, classes):
+        raise UsageError(f"num_classes is {recipe.num_classes}, but {data.name} has {classes} classes; leave it out")
+    torch.manual_seed(recipe.seed)
+    network = create(recipe.network, num_classes=classes, in_channels=recipe.in_channels, **recipe.options)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch leaves it out of its types
+    return network
+
+
+def _with_preprocessing(recipe: Recipe, network: Chain) -> Recipe:
+    channels, *size = network.input_shape
+    if recipe.preprocessing is None:
+        preprocessing = default_preprocessing(recipe.data, channels, (size[0], size[1]))
+        return recipe.model_copy(update={"preprocessing": preprocessing})
+    if recipe.preprocessing.channels != channels:
+        raise UsageError(
+            f"preprocessing.channels is {recipe.preprocessing.channels}, but {network.name} takes {channels}"
+        )
+    return recipe
+
+
+def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: Console) -> None:
+    preprocessing = _preprocessing(recipe)
+    stream = Stream(
+        batches(
+            data.train,
+            preprocessing,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation,
+            shuffle=True,
+            seed=recipe.seed,
+            workers=recipe.workers,
+        ),
+        recipe.epochs,
+    )
+    module = TrainedNetwork(network, recipe, len(stream))
+    checkpoint = newest_checkpoint(folder)
+    done = checkpoint[1]["global_step"] if checkpoint else 0
+    if done >= len(stream):
+        console.print(f"[dim]{folder}: all {len(stream)} steps are done[/dim]")
+        return
+    if checkpoint:
+        console.print(f"[dim]going on after step {done} of {len(stream)}[/dim]")
+    keep_freed_memory()
+    with TrainingProgress(recipe.epochs, len(stream), done, console) as progress, _quiet_lightning(), _own_interrupts():
+        keeper = Keeper(
+            folder=folder,
+            recipe=recipe,
+            stream=stream,
+            test=batches(data.test, preprocessing, batch_size=256, workers=recipe.workers),
+            classes=data.classes,
+            preprocessing=preprocessing,
+            progress=progress,
+        )
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=1,
+            max_epochs=1,  # the stream holds all epochs
+            precision="bf16-mixed" if _in_bf16(recipe) else "32-true",
+            gradient_clip_val=recipe.clip_norm,
+            callbacks=[keeper],
+            plugins=[WholeCheckpoints()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, stream, ckpt_path=checkpoint[0] if checkpoint else None, weights_only=True)
+
+
+def _conclude(recipe: Recipe, data: DataSet, folder: Path, console: Console) -> Run:
+    kept = bundle.load(folder / "bundle")
+    test = batches(data.test, kept.preprocessing, batch_size=256, workers=recipe.workers)
+    with console.status("testing and writing the report"):
+        evaluation = evaluate_network(kept.network, test, kept.classes)
+        report = write_summary(folder, recipe, kept, test, evaluation)
+    return Run(folder=folder, bundle=folder / "bundle", report=report, evaluation=evaluation)
+
+
+def _preprocessing(recipe: Recipe) -> Preprocessing:
+    assert recipe.preprocessing is not None, "filled in before the run began"
+    return recipe.preprocessing
+
+
+def _in_bf16(recipe: Recipe) -> bool:
+    return recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bf16())
+
+
+@contextlib.contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Put the handler of Ctrl-C back that was there before."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # not the main thread: nothing was changed
+            signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without Lightning's remarks on hardware and loaders, which speak of choices that are made here on purpose."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,184 @@
+"""A bundle: a folder with a network's weights and all that is needed to use them. Nothing in it can run code."""
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from classicnets.data.transforms import Preprocessing
+from classicnets.errors import UsageError
+from classicnets.files import write_text, write_whole
+from classicnets.networks import build
+from classicnets.networks.chain import Chain
+
+TENSORS = "model.safetensors"
+DESCRIPTION = "model.json"
+_LARGEST_DESCRIPTION = 16 * 2**20  # bytes; thousands of class names stay far below
+
+
+class Description(BaseModel):
+    """What ``model.json`` holds.
+
+    Attributes:
+        network: its name in the catalog.
+        options: what was asked for beyond the defaults.
+        in_channels: of the first row.
+        classes: the names of the classes, in the order of the logits.
+        preprocessing: how an image becomes the input.
+        training: a summary of how the weights came about; free for people to read.
+        versions: of the libraries that wrote the bundle.
+        tensors: the name and shape of every tensor beside it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = 1
+    network: str
+    options: dict[str, Any] = {}
+    in_channels: int
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    training: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    tensors: dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A network with its weights, ready for images.
+
+    Attributes:
+        network: in evaluation mode.
+        classes: the names of the classes, in the order of the logits.
+        preprocessing: how an image becomes the input.
+        training: a summary of how the weights came about.
+    """
+
+    network: Chain
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    training: Mapping[str, Any]
+
+
+def save(folder: Path, bundle: Bundle) -> None:
+    """Write the bundle to ``folder``, each file whole or not at all.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    network = bundle.network
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    description = Description(
+        network=network.name,
+        options=network.options,
+        in_channels=network.input_shape[0],
+        classes=bundle.classes,
+        preprocessing=bundle.preprocessing,
+        training=dict(bundle.training),
+        versions={library: version(library) for library in ("classicnets", "torch", "safetensors")},
+        tensors={name: tuple(tensor.shape) for name, tensor in tensors.items()},
+    )
+    write_whole(folder / TENSORS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+    write_text(folder / DESCRIPTION, description.model_dump_json(indent=2) + "\n")
+
+
+def load(folder: Path) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        UsageError: no bundle there, a file is damaged, or its two files disagree; one line says which and how.
+    """
+    description = read_description(folder)
+    network = build(
+        description.network,
+        num_classes=len(description.classes),
+        in_channels=description.in_channels,
+        **description.options,
+    )
+    tensors = _read_tensors(folder / TENSORS, description, network)
+    network.load_state_dict(tensors, assign=True)
+    return Bundle(
+        network=network.eval(),
+        classes=description.classes,
+        preprocessing=description.preprocessing,
+        training=description.training,
+    )
+
+
+def load_network(reference: str | Path) -> Chain:
+    """The network of a bundle, in evaluation mode; see `load` for what is raised.
+
+    Args:
+        reference: the bundle's folder.
+    """
+    return load(Path(reference)).network
+
+
+def read_description(folder: Path) -> Description:
+    """Read ``model.json`` of a bundle alone.
+
+    Raises:
+        UsageError: no bundle there, or the file is not what a bundle holds.
+    """
+    if folder.is_file():
+        raise UsageError(
+            f"{folder} is a file, not a bundle: a bundle is a folder with {DESCRIPTION} and {TENSORS}"
+            f"{_pickle_warning(folder)}"
+        )
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        what = "does not exist" if not folder.exists() else f"has no {DESCRIPTION}"
+        raise UsageError(f"{folder} {what}: a bundle is a folder with {DESCRIPTION} and {TENSORS}, as train writes it")
+    if path.stat().st_size > _LARGEST_DESCRIPTION:
+        raise UsageError(f"{path} is larger than {_LARGEST_DESCRIPTION} bytes: not the description of a bundle")
+    try:
+        return Description.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path} is not JSON ({error}): the bundle is damaged") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {field}: {first['msg']}") from error
+
+
+def _read_tensors(path: Path, description: Description, network: Chain) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise UsageError(f"{path} is missing: the bundle is incomplete")
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # not a dict
+            _agree(path, expected, found, f"{description.network} with {len(description.classes)} classes")
+            _agree(path, description.tensors, found, DESCRIPTION)
+            return {name: file.get_tensor(name) for name in found}
+    except (SafetensorError, struct.error) as error:
+        raise UsageError(f"{path} is not a safetensors file ({error}){_pickle_warning(path)}") from error
+
+
+def _agree(path: Path, expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], who: str) -> None:
+    for name in (*expected, *found):
+        if expected.get(name) != found.get(name):
+            raise UsageError(
+                f"{path}: tensor {name!r} is {_shape(found.get(name))}, but {who} says {_shape(expected.get(name))}"
+            )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else f"of shape {tuple(shape)}"
+
+
+def _pickle_warning(path: Path) -> str:
+    """A word on files that could run code: Python pickles, bare or in the zip that torch.save writes."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or start == b"PK\x03\x04":
+        return "; it looks like a pickle, which can run code and is never loaded"
+    return ""
