@@ -215,7 +215,7 @@ def confusion_matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -
     shown = _classes_drawn(confusion)
     counts = confusion[np.ix_(shown, shown)]
     share = 100 * counts / np.maximum(confusion.sum(axis=1), 1)[shown, None]
-    names = [classes[label] for label in shown]
+    names = [html.escape(classes[label]) for label in shown]
     hover = [
         [
             f"true: {true}<br>said: {said}<br>{count:,} images, {part:.1f}% of the class"
@@ -293,7 +293,7 @@ def _confusion_caption(drawn: int, classes: int) -> str:
 
 def _tick(name: str) -> str:
     short = name if len(name) <= LONGEST_TICK else name[: LONGEST_TICK - 1] + "…"
-    return (short)
+    return html.escape(short)
 
 
 def _layout() -> dict[str, object]:
