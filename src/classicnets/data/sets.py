@@ -10,6 +10,7 @@ from classicnets.data.folder import open_folder
 from classicnets.data.images import DataSet, ImageArray
 from classicnets.data.local import Part, default_data_dir, read
 from classicnets.data.randomness import uniform
+from classicnets.errors import UsageError
 
 __all__ = ["SETS", "default_data_dir", "open_data"]
 
@@ -28,6 +29,8 @@ def open_data(spec: str, *, data_dir: Path | None = None, seed: int = 0) -> Data
         UsageError: no such set, a set that has not been fetched, or files that are not what they should be; the
             message says what to do.
     """
+    if spec == _FOLDER:
+        raise UsageError(f"{spec!r} names no folder; write folder:PATH")
     if spec.startswith(_FOLDER):
         return open_folder(Path(spec.removeprefix(_FOLDER)).expanduser(), seed=seed)
     description = describe(spec)
