@@ -37,6 +37,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
                 beside.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Delete what a killed `write_whole` left in ``folder``; nobody else may be writing there."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, whole or not at all (see `write_whole`)."""
     write_whole(path, lambda beside: _write_utf8(beside, text))

@@ -140,7 +140,8 @@ def test_fitting_gives_pillows_pixels(
     preprocessing = Preprocessing(size=(32, 36), fit=fit, resize=resize_to, interpolation=interpolation, **COLOUR)
     pixels = smooth(*given_size)
     difference = preprocess(pixels, preprocessing).numpy().astype(int) - pillow_fitted(pixels, preprocessing)
-    assert np.abs(difference).max() <= 1
+    assert np.abs(difference).max() <= 2
+    assert np.abs(difference).mean() < 0.3
 
 
 def test_an_image_of_the_right_size_is_left_alone() -> None:

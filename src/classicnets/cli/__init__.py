@@ -8,10 +8,9 @@ import typer
 # typer carries its own copy of click, and makes the base of that copy's errors public nowhere else.
 from typer._click.exceptions import ClickException
 
+from classicnets.cli.output import EXIT_INTERRUPTED, EXIT_USAGE
 from classicnets.errors import UsageError
 
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 
 
 def main() -> None:

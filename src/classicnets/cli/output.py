@@ -12,6 +12,9 @@ import yaml
 
 from classicnets.errors import UsageError
 
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
+
 if TYPE_CHECKING:
     from rich.console import Console
 

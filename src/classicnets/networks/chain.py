@@ -44,7 +44,7 @@ Row = Callable[[Site], Built]
 
 def rows(**table: Row) -> Mapping[str, Row]:
     """A table of rows, in the order written."""
-    return MappingProxyType(table)
+    return table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,20 +112,11 @@ class Chain(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> (N, num_classes) logits."""
-        activation = self._checked(images)
-        for row in self.rows:
-            activation = self._modules[row](activation)  # type: ignore[misc]  # a row is never None
-        return activation
+        return self._run(images, with_aux=False)[0]
 
     def forward_with_aux(self, images: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The logits, and under each row that carries an auxiliary head the logits of that head."""
-        activation = self._checked(images)
-        auxiliary = {}
-        for row, module in self.row_modules():
-            activation = module(activation)
-            if row in self.aux:
-                auxiliary[row] = self.aux[row](activation)
-        return activation, auxiliary
+        return self._run(images, with_aux=True)
 
     def row_modules(self) -> Iterator[tuple[str, nn.Module]]:
         """The rows, each with its module."""
@@ -147,9 +138,13 @@ class Chain(nn.Module):
         raise UsageError(f"{self.name} has no row {row!r}{near(row, self.rows)}")
 
     def upto(self, row: str) -> nn.Sequential:
-        """The rows from the image to ``row``, that one included; they stay this network's own, weights and all."""
+        """The rows from the image to ``row``, that one included; they stay this network's own, weights and all.
+
+        Those that are frozen now stay in evaluation mode whatever ``train`` says.
+        """
         last = self.rows.index(self.find_row(row))
-        return nn.Sequential(OrderedDict((name, self.get_submodule(name)) for name in self.rows[: last + 1]))
+        cut = OrderedDict((name, self.get_submodule(name)) for name in self.rows[: last + 1])
+        return _Cut(cut, self._frozen.intersection(cut))
 
     def freeze(self, upto: str | None) -> Self:
         """Make the rows up to ``upto``, that one included, fixed functions; later rows learn. None frees all rows.
@@ -160,10 +155,7 @@ class Chain(nn.Module):
         """
         last = -1 if upto is None else self.rows.index(self.find_row(upto))
         self._frozen = frozenset(self.rows[: last + 1])
-        for row in self.rows:
-            for module in self._with_aux(row):
-                module.requires_grad_(row not in self._frozen)
-        return self.train(self.training)
+        return self._settle()
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, or to evaluation; frozen rows stay in evaluation."""
@@ -176,23 +168,60 @@ class Chain(nn.Module):
     def replace_head(self, num_classes: int) -> Self:
         """Make the last row and the auxiliary heads anew for ``num_classes`` classes, with fresh weights."""
         self.num_classes = _positive("num_classes", num_classes)
-        *_, head = self.rows
-        arrives = self.sites[self.rows[-2]]._replace(classes=num_classes)
+        *body, head = self.rows
+        arrives = self.sites[body[-1]] if body else Site(*self.input_shape, num_classes)
         old = next(iter(self.parameters()))
         with torch.device("meta"):
-            module, self.sites[head] = self._design.rows[head](arrives)
+            module, self.sites[head] = self._design.rows[head](arrives._replace(classes=num_classes))
             fresh = {head: module, **{f"aux.{row}": self._aux_head(row) for row in self.aux}}
         for path, made in fresh.items():
             if old.device.type != "meta":
                 made.to_empty(device=old.device)
                 initialise(made, self._design.initialise)
             self.set_submodule(path, made.to(dtype=old.dtype))
-        return self.train(self.training)
+        return self._settle()
 
     def reset(self) -> Self:
         """Give every row fresh weights by the paper's rule, drawn from torch's random numbers."""
         initialise(self, self._design.initialise)
         return self
+
+    def _run(self, images: torch.Tensor, *, with_aux: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if images.dim() != 4 or images.shape[1] != self.input_shape[0]:
+            wanted = f"(images, {self.input_shape[0]}, height, width)"
+            raise UsageError(f"{self.name} takes images of shape {wanted}, not {tuple(images.shape)}")
+        activation = images
+        auxiliary = {}
+        try:
+            for row, module in self.row_modules():
+                activation = module(activation)
+                if with_aux and row in self.aux:
+                    auxiliary[row] = self.aux[row](activation)
+        except RuntimeError:
+            self._must_take(images.shape[2], images.shape[3])
+            raise
+        return activation, auxiliary
+
+    def _must_take(self, height: int, width: int) -> None:
+        """Raise where the rows cannot take images of that size: too small, or weights for another size."""
+        channels, *paper_size = self.input_shape
+        site = Site(channels, height, width, self.num_classes)
+        with torch.device("meta"):
+            for row, make in self._design.rows.items():
+                module, site = make(site)
+                if _weight_shapes(module) != _weight_shapes(self.get_submodule(row)):
+                    made_for = "x".join(map(str, paper_size))
+                    raise UsageError(
+                        f"{self.name} takes images of {made_for} pixels, not {height}x{width}:"
+                        f" the weights of row {row} are made for that size"
+                    )
+
+    def _settle(self) -> Self:
+        """Bring gradients and modes of the rows in line with what is frozen."""
+        for row in self.rows:
+            for module in self._with_aux(row):
+                module.requires_grad_(row not in self._frozen)
+        return self.train(self.training)
 
     def _aux_head(self, row: str) -> nn.Module:
         return self._design.aux[row](self.sites[row]._replace(classes=self.num_classes)).module
@@ -200,14 +229,27 @@ class Chain(nn.Module):
     def _with_aux(self, row: str) -> list[nn.Module]:
         return [self.get_submodule(row), *([self.aux[row]] if row in self.aux else [])]
 
-    def _checked(self, images: torch.Tensor) -> torch.Tensor:
-        if images.dim() != 4 or images.shape[1] != self.input_shape[0]:
-            wanted = f"(images, {self.input_shape[0]}, height, width)"
-            raise UsageError(f"{self.name} takes images of shape {wanted}, not {tuple(images.shape)}")
-        return images
+
+class _Cut(nn.Sequential):
+    """Rows of a network, of which the frozen ones stay in evaluation mode."""
+
+    def __init__(self, rows: OrderedDict[str, nn.Module], frozen: frozenset[str] = frozenset()) -> None:
+        super().__init__(rows)
+        self._frozen = frozen
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for row, module in self.named_children():
+            if row in self._frozen:
+                module.eval()
+        return self
+
+
+def _weight_shapes(module: nn.Module) -> list[torch.Size]:
+    return [tensor.shape for tensor in module.state_dict().values()]
 
 
 def _positive(what: str, number: int) -> int:
-    if number < 1:
-        raise UsageError(f"{what} must be at least 1, not {number}")
+    if not isinstance(number, int) or number < 1:
+        raise UsageError(f"{what} must be a whole number of at least 1, not {number!r}")
     return number

@@ -45,10 +45,9 @@ def lenet5_dense(*, activation: Literal["tanh", "relu"] = "tanh") -> Design:
     Args:
         activation: ``tanh`` is the paper's scaled one.
     """
-    choices = {"tanh": scaled_tanh, "relu": relu}
-    if activation not in choices:
+    if activation not in ("tanh", "relu"):
         raise UsageError(f"activation must be tanh or relu, not {activation!r}")
-    squash = choices[activation]
+    squash = scaled_tanh if activation == "tanh" else relu
     return Design(
         rows=rows(
             C1=sequence(convolution=convolution(6, 5), squash=squash()),  # 6 x 28 x 28

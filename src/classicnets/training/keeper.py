@@ -109,7 +109,10 @@ class Keeper(lightning.Callback):
         if rest == 0 or stop or self._checkpoint_due(step):
             self._checkpoint(trainer, step)
         if stop and step < len(self.stream):
-            raise Interrupted(f"stopped after step {step} of {len(self.stream)}")
+            raise Interrupted(
+                f"stopped after step {step} of {len(self.stream)};"
+                f" go on with: classicnets train --out {self.folder} --resume"
+            )
 
     def _end_epoch(self, trainer: lightning.Trainer, module: TrainedNetwork, epoch: int, step: int) -> None:
         images_per_second = self._images_per_second()

@@ -20,6 +20,7 @@ from classicnets.data.sets import open_data
 from classicnets.data.transforms import Preprocessing
 from classicnets.errors import UsageError
 from classicnets.evaluation.counting import Evaluation, evaluate_network
+from classicnets.files import remove_unfinished
 from classicnets.networks import create
 from classicnets.networks.chain import Chain
 from classicnets.training.checkpoints import WholeCheckpoints
@@ -131,6 +132,8 @@ def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: C
         return
     if checkpoint:
         console.print(f"[dim]going on after step {done} of {len(stream)}[/dim]")
+    for place in (folder, folder / "checkpoints", folder / "bundle"):
+        remove_unfinished(place)
     keep_freed_memory()
     with TrainingProgress(recipe.epochs, len(stream), done, console) as progress, _quiet_lightning(), _own_interrupts():
         keeper = Keeper(

@@ -1,15 +1,15 @@
 """A bundle: a folder with a network's weights and all that is needed to use them. Nothing in it can run code."""
 
-import json
-import struct
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -21,6 +21,7 @@ from classicnets.networks.chain import Chain
 
 TENSORS = "model.safetensors"
 DESCRIPTION = "model.json"
+_NEXT_DESCRIPTION = "model.json.next"  # stands beside the other two only while a bundle is replaced, see `save`
 _LARGEST_DESCRIPTION = 16 * 2**20  # bytes; thousands of class names stay far below
 
 
@@ -40,7 +41,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: int = 1
+    format: Literal[1] = 1
     network: str
     options: dict[str, Any] = {}
     in_channels: int
@@ -49,6 +50,14 @@ class Description(BaseModel):
     training: dict[str, Any] = {}
     versions: dict[str, str] = {}
     tensors: dict[str, tuple[int, ...]]
+
+    @field_validator("options")
+    @classmethod
+    def _of_the_network_alone(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for field in ("name", "num_classes", "in_channels"):
+            if field in options:
+                raise ValueError(f"{field} is no option of a network")
+        return options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +78,17 @@ class Bundle:
 
 
 def save(folder: Path, bundle: Bundle) -> None:
-    """Write the bundle to ``folder``, each file whole or not at all.
+    """Write the bundle to ``folder``, whole or not at all: until it is complete, what was there can be loaded.
+
+    Its two files cannot be replaced in one step, so the new description waits beside the old one until the tensors
+    are in place; these carry its digest, by which `load` knows the description that belongs to them.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: the folder cannot be written, or the classes are not as many as the network's.
     """
     network = bundle.network
+    if len(bundle.classes) != network.num_classes:
+        raise UsageError(f"{len(bundle.classes)} class names for {network.num_classes} classes of {network.name}")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     description = Description(
         network=network.name,
@@ -86,8 +100,19 @@ def save(folder: Path, bundle: Bundle) -> None:
         versions={library: version(library) for library in ("classicnets", "torch", "safetensors")},
         tensors={name: tuple(tensor.shape) for name, tensor in tensors.items()},
     )
-    write_whole(folder / TENSORS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
-    write_text(folder / DESCRIPTION, description.model_dump_json(indent=2) + "\n")
+    text = description.model_dump_json(indent=2) + "\n"
+    metadata = {"format": "pt", "description": _digest(text.encode())}
+    waiting = folder / _NEXT_DESCRIPTION
+    write_text(waiting, text)
+    try:
+        write_whole(folder / TENSORS, lambda path: _write_tensors(path, tensors, metadata))
+    except UsageError:
+        waiting.unlink()
+        raise
+    try:
+        waiting.replace(folder / DESCRIPTION)
+    except OSError as error:
+        raise UsageError(f"cannot write {folder / DESCRIPTION}: {error.strerror}") from error
 
 
 def load(folder: Path) -> Bundle:
@@ -96,14 +121,15 @@ def load(folder: Path) -> Bundle:
     Raises:
         UsageError: no bundle there, a file is damaged, or its two files disagree; one line says which and how.
     """
-    description = read_description(folder)
-    network = build(
-        description.network,
-        num_classes=len(description.classes),
-        in_channels=description.in_channels,
-        **description.options,
-    )
-    tensors = _read_tensors(folder / TENSORS, description, network)
+    with _readable(folder):
+        description = _read_description(folder)
+        network = build(
+            description.network,
+            num_classes=len(description.classes),
+            in_channels=description.in_channels,
+            **description.options,
+        )
+        tensors = _read_tensors(folder / TENSORS, description, network)
     network.load_state_dict(tensors, assign=True)
     return Bundle(
         network=network.eval(),
@@ -122,45 +148,80 @@ def load_network(reference: str | Path) -> Chain:
     return load(Path(reference)).network
 
 
-def read_description(folder: Path) -> Description:
-    """Read ``model.json`` of a bundle alone.
-
-    Raises:
-        UsageError: no bundle there, or the file is not what a bundle holds.
-    """
+def _read_description(folder: Path) -> Description:
     if folder.is_file():
         raise UsageError(
             f"{folder} is a file, not a bundle: a bundle is a folder with {DESCRIPTION} and {TENSORS}"
             f"{_pickle_warning(folder)}"
         )
-    path = folder / DESCRIPTION
+    path = _description_file(folder)
     if not path.is_file():
         what = "does not exist" if not folder.exists() else f"has no {DESCRIPTION}"
         raise UsageError(f"{folder} {what}: a bundle is a folder with {DESCRIPTION} and {TENSORS}, as train writes it")
     if path.stat().st_size > _LARGEST_DESCRIPTION:
         raise UsageError(f"{path} is larger than {_LARGEST_DESCRIPTION} bytes: not the description of a bundle")
     try:
-        return Description.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UsageError(f"{path} is not JSON ({error}): the bundle is damaged") from error
+        return Description.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            raise UsageError(f"{path}: {first['msg']}: the bundle is damaged") from error
         field = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: {field}: {first['msg']}") from error
+        raise UsageError(f"{path}: {field!r}: {first['msg']}") from error
+
+
+def _description_file(folder: Path) -> Path:
+    """``model.json``, or what was about to replace it when a save was killed after its tensors were in place."""
+    waiting = folder / _NEXT_DESCRIPTION
+    if not waiting.is_file() or waiting.stat().st_size > _LARGEST_DESCRIPTION or not (folder / TENSORS).is_file():
+        return folder / DESCRIPTION
+    with _safetensors(folder / TENSORS) as file:
+        belongs = (file.metadata() or {}).get("description") == _digest(waiting.read_bytes())
+    return waiting if belongs else folder / DESCRIPTION
 
 
 def _read_tensors(path: Path, description: Description, network: Chain) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise UsageError(f"{path} is missing: the bundle is incomplete")
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    state = network.state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    with _safetensors(path) as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # not a dict
+        _agree(path, expected, found, f"{description.network} with {len(description.classes)} classes")
+        _agree(path, description.tensors, found, DESCRIPTION)
+        tensors = {name: file.get_tensor(name) for name in found}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() != state[name].is_floating_point():
+            raise UsageError(f"{path}: tensor {name!r} holds {tensor.dtype}, but the network's is {state[name].dtype}")
+    return tensors
+
+
+def _write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:  # what the library makes of a full disk, too
+        raise OSError(str(error)) from error
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # not a dict
-            _agree(path, expected, found, f"{description.network} with {len(description.classes)} classes")
-            _agree(path, description.tensors, found, DESCRIPTION)
-            return {name: file.get_tensor(name) for name in found}
-    except (SafetensorError, struct.error) as error:
+            yield file
+    except SafetensorError as error:
         raise UsageError(f"{path} is not a safetensors file ({error}){_pickle_warning(path)}") from error
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot read the bundle {folder}: {error.strerror or error}") from error
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def _agree(path: Path, expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], who: str) -> None:

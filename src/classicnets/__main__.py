@@ -1,0 +1,5 @@
+"""`python -m classicnets`: the command line."""
+
+from classicnets.cli import main
+
+main()

@@ -1,0 +1,132 @@
+"""A run that is killed and resumed ends as if it had never stopped: real processes, real signals."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from classicnets.training.checkpoints import checkpoints, read_checkpoint
+
+# A residual network with an average of its weights, momentum, bf16 where the processor has it, random crops and flips.
+ARGUMENTS = (
+    *("train", "resnet8_cifar", "--data", "digits", "--epochs", "4", "--set", "batch_size=64"),
+    *("--set", "average=0.9", "--set", "checkpoint_steps=5", "--set", "augmentation.pad=2", "--set", "clip_norm=5.0"),
+)
+STEPS = 4 * 23  # 1,437 images in batches of 64
+
+# Runs the command, but dies on the spot: at a step, or with a checkpoint half written.
+DYING = """
+import os, signal, sys
+import torch
+from classicnets.cli import main
+from classicnets.training.module import TrainedNetwork
+
+when, step = sys.argv.pop(1), int(sys.argv.pop(1))
+take_step, save = TrainedNetwork.training_step, torch.save
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dying_step(module, batch, batch_idx):
+    if when == "step" and batch_idx == step:
+        die()
+    return take_step(module, batch, batch_idx)
+
+def dying_save(content, path):
+    if when == "save" and content["global_step"] >= step:
+        path.write_bytes(b"half a checkpoint")
+        die()
+    save(content, path)
+
+TrainedNetwork.training_step, torch.save = dying_step, dying_save
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    _finish(folder)
+    return folder
+
+
+def test_killed_at_three_random_steps_ends_with_the_same_tensors(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    steps = sorted(random.sample(range(1, STEPS), 3))
+    for number, step in enumerate(steps):
+        _die(folder, "step", step, resume=number > 0)
+    _finish(folder, "--resume")
+    _assert_same(uninterrupted, folder, f"killed at steps {steps}")
+
+
+def test_killed_while_writing_a_checkpoint_ends_with_the_same_tensors(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    _die(folder, "save", 40, resume=False)
+    assert checkpoints(folder / "checkpoints")[-1].name == "step-000000035.ckpt"
+    _finish(folder, "--resume")
+    _assert_same(uninterrupted, folder, "killed in the middle of a checkpoint")
+    assert not list((folder / "checkpoints").glob(".*")), "the half checkpoint was left lying about"
+
+
+def test_ctrl_c_stops_cleanly_and_can_be_resumed(uninterrupted: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "classicnets", *ARGUMENTS, "--out", str(folder)], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not checkpoints(folder / "checkpoints") and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130, messages
+    assert "--resume" in messages.splitlines()[-1]
+    assert "Traceback" not in messages
+    _finish(folder, "--resume")
+    _assert_same(uninterrupted, folder, "stopped by Ctrl-C")
+
+
+def _finish(folder: Path, *extra: str) -> None:
+    arguments = [sys.executable, "-m", "classicnets", *ARGUMENTS, "--out", str(folder), *extra]
+    subprocess.run(arguments, check=True, capture_output=True)
+
+
+def _die(folder: Path, when: str, step: int, *, resume: bool) -> None:
+    extra = ["--resume"] if resume else []
+    arguments = [sys.executable, "-c", DYING, when, str(step), *ARGUMENTS, "--out", str(folder), *extra]
+    died = subprocess.run(arguments, capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+
+def _assert_same(one: Path, other: Path, how: str) -> None:
+    weights, others = (load_file(folder / "bundle" / "model.safetensors") for folder in (one, other))
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, others[name]), f"{how}: {name} differs"
+    states = [read_checkpoint(checkpoints(folder / "checkpoints")[-1]) for folder in (one, other)]
+    for part in ("state_dict", "optimizer_states", "lr_schedulers"):
+        _assert_equal(states[0][part], states[1][part], f"{how}: {part}")
+    metrics = [
+        [line.rsplit(",", 2)[0] for line in (folder / "metrics.csv").read_text().splitlines()] for folder in (one, other)
+    ]
+    assert metrics[0] == metrics[1], f"{how}: the figures of the epochs differ"
+
+
+def _assert_equal(one: object, other: object, where: str) -> None:
+    if isinstance(one, dict) and isinstance(other, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            _assert_equal(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list) and isinstance(other, list):
+        assert len(one) == len(other), where
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            _assert_equal(left, right, f"{where}[{index}]")
+    elif isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert one == other, where
