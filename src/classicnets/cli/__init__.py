@@ -1,5 +1,7 @@
 """The command line: `classicnets`."""
 
+import errno
+import io
 import os
 import sys
 
@@ -12,31 +14,54 @@ from classicnets.cli.output import EXIT_INTERRUPTED, EXIT_USAGE
 from classicnets.errors import UsageError
 
 
-
 def main() -> None:
-    """Run the command that the arguments name.
+    """Run the command that the arguments name, and end the process.
 
-    A user's mistake ends with one line on standard error and exit code 2; Ctrl-C with exit code 130.
+    A user's mistake ends with one line on standard error and exit code 2, Ctrl-C with exit code 130. A reader of our
+    output that has seen enough (``| head``) ends the command without a word.
     """
-    from classicnets.cli.commands import app
-
+    _print_any_character()
     try:
-        code = app(standalone_mode=False, prog_name="classicnets")
-    except ClickException as error:
-        _say(error.format_message())
+        code = _run(sys.argv[1:])
+    except (ClickException, UsageError) as error:
+        _say(error)
         code = EXIT_USAGE
-    except UsageError as error:
-        _say(str(error))
-        code = EXIT_USAGE
-    except (typer.Abort, KeyboardInterrupt):
-        _say("interrupted")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone; without this the interpreter would complain when it flushes.
+        # Without this the interpreter would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say(f"cannot write: {error.strerror}")
+        code = EXIT_USAGE
     sys.exit(code)
 
 
-def _say(message: str) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+def _run(arguments: list[str]) -> int:
+    from classicnets.cli.commands import app
+
+    # Not `app()`: that would turn Ctrl-C and a closed pipe into exit codes before they can be told apart here.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("classicnets", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
+
+
+def _say(error: Exception | str) -> None:
+    message = error.format_message() if isinstance(error, ClickException) else str(error)
+    if message:  # a command without arguments has shown its help instead
+        print("error: " + " ".join(message.split()), file=sys.stderr)
+
+
+def _print_any_character() -> None:
+    """Have a file name that is no text, or a letter that the terminal lacks, be shown as an escape, not as a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")

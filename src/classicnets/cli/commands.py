@@ -7,9 +7,11 @@ from classicnets.cli import data, networks, train, use
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="The classic convolutional image classifiers, each exactly as its paper prints it.",
+    help="""The classic convolutional image classifiers, each exactly as its paper prints it.
+
+    Begin with: classicnets train lenet5 --data digits
+    """,
 )
 app.command("list")(networks.list_)
 app.command("show")(networks.show)

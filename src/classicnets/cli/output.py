@@ -2,21 +2,26 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from classicnets.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from classicnets.evaluation.counting import Evaluation
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # what shells report of a program that Ctrl-C ended
 
-if TYPE_CHECKING:
-    from rich.console import Console
+_UNBOUNDED = 10_000  # columns; a file or another program gets each line whole
 
 
 @cache
@@ -24,7 +29,11 @@ def console() -> "Console":
     """Standard output, for tables."""
     from rich.console import Console
 
-    return Console()
+    class StandardOutput(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # `main` decides how to end, whoever was writing
+
+    return StandardOutput(width=_width(sys.stdout))
 
 
 @cache
@@ -32,14 +41,41 @@ def messages() -> "Console":
     """Standard error, for messages and progress."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(stderr=True, width=_width(sys.stderr))
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Print a line on standard output as it stands: brackets in it are no markup."""
+    console().print(text, style=style, markup=False, highlight=False)
+
+
+def table(*columns: str, numbers: Iterable[str] = ()) -> "Table":
+    """An empty table without lines; the columns named in ``numbers`` are flush right."""
+    from rich.table import Table
+
+    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    right = frozenset(numbers)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left")
+    return made
 
 
 def as_json(content: object, *, indent: int | None = 2) -> None:
-    """Print ``content``, dataclasses as objects."""
-    json.dump(content, sys.stdout, indent=indent, default=_plain, ensure_ascii=False)
-    sys.stdout.write("\n")
+    """Print ``content``, dataclasses as objects; all but ASCII is escaped, so that any terminal or pipe carries it."""
+    sys.stdout.write(json.dumps(content, indent=indent, default=_plain) + "\n")
     sys.stdout.flush()
+
+
+def result(evaluation: "Evaluation", *, bundle: Path, report: Path | None) -> dict[str, Any]:
+    """What `train` and `evaluate` say of a bundle as JSON; errors in percent."""
+    return {
+        "bundle": str(bundle),
+        "report": None if report is None else str(report),
+        "images": evaluation.images,
+        "top1_error": evaluation.top1_error,
+        "top5_error": evaluation.top5_error,
+        "interval": list(evaluation.interval),
+    }
 
 
 def assignments(given: Iterable[str]) -> dict[str, Any]:
@@ -48,13 +84,9 @@ def assignments(given: Iterable[str]) -> dict[str, Any]:
     Raises:
         UsageError: one is not written so.
     """
-    options = {}
-    for assignment in given:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--set {assignment}: write it as option=value, like shortcut=B")
-        options[name.strip()] = yaml.safe_load(text)
-    return options
+    from classicnets.training.values import read_assignment
+
+    return dict(read_assignment(assignment, like="shortcut=B") for assignment in given)
 
 
 class ProgressBar:
@@ -63,9 +95,10 @@ class ProgressBar:
     Args:
         title: of the job.
         unit: of what is counted, ``bytes`` or a plural.
+        wanted: False for no bar at all.
     """
 
-    def __init__(self, title: str, unit: str) -> None:
+    def __init__(self, title: str, *, unit: str, wanted: bool) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -83,7 +116,9 @@ class ProgressBar:
             TimeRemainingColumn(),
             console=messages(),
             transient=True,
-            disable=not messages().is_terminal,
+            disable=not (wanted and messages().is_terminal),
+            # Left to itself rich sends standard output to the bar's console: results would land on standard error.
+            redirect_stdout=False,
         )
         self._task = self.bar.add_task(title, total=None)
 
@@ -101,11 +136,27 @@ class ProgressBar:
 
 
 @contextmanager
-def progress_bar(title: str, unit: str = "images") -> Iterator[ProgressBar]:
-    """A bar that is shown while the block runs."""
-    bar = ProgressBar(title, unit)
+def progress_bar(title: str, *, unit: str = "images", wanted: bool = True) -> Iterator[ProgressBar]:
+    """A bar that is shown while the block runs; see `ProgressBar`."""
+    bar = ProgressBar(title, unit=unit, wanted=wanted)
     with bar.bar:
         yield bar
+
+
+def require(extra: str, missing: ModuleNotFoundError) -> UsageError:
+    """The mistake of running a command without the packages that the extra of that name brings.
+
+    Raises:
+        ModuleNotFoundError: ``missing`` is a module of this package: no mistake of the user's.
+    """
+    if missing.name is None or missing.name.split(".")[0] == "classicnets":
+        raise missing
+    return UsageError(f"this needs {missing.name}, which is not installed: pip install 'classicnets[{extra}]'")
+
+
+def _width(stream: TextIO) -> int | None:
+    """The columns to fill; None leaves it to rich, which asks the terminal."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else _UNBOUNDED
 
 
 def _plain(value: object) -> object:

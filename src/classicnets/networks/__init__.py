@@ -12,7 +12,7 @@ from classicnets.errors import UsageError, near
 from classicnets.networks.chain import Chain, Design
 
 
-def build(name: str, *, num_classes: int | None = None, in_channels: int | None = None, **options: Any) -> Chain:
+def build(name: str, /, *, num_classes: int | None = None, in_channels: int | None = None, **options: Any) -> Chain:
     """The network of that name without weights: its parameters are on the meta device.
 
     Raises:
@@ -35,7 +35,7 @@ def build(name: str, *, num_classes: int | None = None, in_channels: int | None 
     )
 
 
-def create(name: str, *, num_classes: int | None = None, in_channels: int | None = None, **options: Any) -> Chain:
+def create(name: str, /, *, num_classes: int | None = None, in_channels: int | None = None, **options: Any) -> Chain:
     """The network of that name with fresh weights by its paper's rule, on torch's default device.
 
     Under ``torch.device("meta")`` it stays without weights. See `build` for what is raised.

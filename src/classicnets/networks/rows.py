@@ -53,13 +53,12 @@ def global_average_pool() -> Row:
 
 
 def linear(features: int | None = None) -> Row:
-    """A fully connected layer on all that arrives; None stands for the number of classes."""
+    """A fully connected layer on a vector; None stands for the number of classes."""
 
     def make(site: Site) -> Built:
-        arrives = site.channels * site.height * site.width
+        assert site.flat, f"{site.shape} arrives at a fully connected layer: flatten it first"
         leaves = site.classes if features is None else features
-        module = nn.Linear(arrives, leaves)
-        return Built(module, Site(leaves, 1, 1, site.classes, flat=True))
+        return Built(nn.Linear(site.channels, leaves), site._replace(channels=leaves))
 
     return make
 

@@ -1,10 +1,11 @@
 """Checkpoints that are written whole, read without running code, and never lost to a failed write."""
 
+import io
 import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -21,13 +22,41 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write ``checkpoint`` to ``path``, whole or not at all; older ones beyond `KEPT` go afterwards."""
-        write_whole(Path(path), lambda beside: torch.save(dict(checkpoint), beside))
+        write_whole(Path(path), lambda beside: _save(dict(checkpoint), beside))
         for old in checkpoints(Path(path).parent)[:-KEPT]:
             old.unlink()
 
     def load_checkpoint(self, path: Any, *_arguments: Any, **_named: Any) -> dict[str, Any]:
         """Read a checkpoint without running what it holds."""
         return read_checkpoint(Path(path))
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        witness = _Witness(file)
+        try:
+            torch.save(content, witness)
+        except RuntimeError as error:
+            # torch tells of a failed write only that its count of bytes is off; the file itself said why.
+            raise witness.error or error from error
+
+
+class _Witness(io.RawIOBase):
+    """Hands what is written on to a file, and remembers why a write failed."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return self.file.write(content)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from classicnets.errors import UsageError
 from classicnets.training.checkpoints import checkpoints, read_checkpoint
-from classicnets.training.recipe import Recipe, complete, read_fields, write
+from classicnets.training.recipe import Recipe, complete, merge, read_fields, write
 
 RECIPE = "recipe.yaml"
 
@@ -21,12 +21,18 @@ def new_run(folder: Path | None, recipe: Recipe) -> Path:
     if folder is None:
         data = recipe.data.split(":")[0]
         folder = Path("runs") / f"{recipe.network}-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--out {folder} is a file; name a folder for the run")
-    if folder.is_dir() and any(folder.iterdir()):
-        what = "another run" if (folder / RECIPE).exists() else "other files"
-        hint = "name another folder, or go on with that run by --resume" if what == "another run" else "name another"
-        raise UsageError(f"--out {folder} holds {what}; {hint}")
+    try:
+        holds = {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        holds = set()
+    except NotADirectoryError as error:
+        raise UsageError(f"--out {folder} is a file, or lies in one; name a folder for the run") from error
+    except OSError as error:
+        raise UsageError(f"--out {folder} cannot be looked into: {error.strerror or error}") from error
+    if RECIPE in holds:
+        raise UsageError(f"--out {folder} holds another run; name another folder, or go on with that run by --resume")
+    if holds:
+        raise UsageError(f"--out {folder} holds other files; name a new or an empty folder")
     write(folder / RECIPE, recipe)
     return folder
 
@@ -35,13 +41,22 @@ def old_run(folder: Path, wanted: Mapping[str, Any]) -> Recipe:
     """The recipe of the run in ``folder``, which must agree with every field that is wanted now.
 
     Raises:
-        UsageError: there is no run, or it was started with another value of a field.
+        UsageError: there is no run, it was started with another value of a field, or a wanted field is a mistake.
     """
-    if not (folder / RECIPE).is_file():
+    file = folder / RECIPE
+    try:
+        is_there = file.is_file()
+    except OSError as error:
+        raise UsageError(f"--resume: {folder} cannot be looked into: {error.strerror or error}") from error
+    if not is_there:
         raise UsageError(f"--resume: there is no run in {folder} (no {RECIPE}); leave out --resume to start one")
-    fields = read_fields(folder / RECIPE)
-    recipe = complete(fields, source=str(folder / RECIPE))
-    _must_agree(folder, recipe.model_dump(mode="json"), wanted, "")
+    recipe = complete(read_fields(file), source=str(file))
+    stored = recipe.model_dump()
+    # A preprocessing of None asks for the one that was filled in when the run began.
+    asked = {field: value for field, value in wanted.items() if (field, value) != ("preprocessing", None)}
+    # Through the model, so that what is compared has been read alike: a list is a tuple, "0.1" is 0.1.
+    now = complete(merge(stored, asked)).model_dump()
+    _must_agree(folder, stored, now, asked, "")
     return recipe
 
 
@@ -62,13 +77,16 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def _must_agree(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any], inside: str) -> None:
-    for field, value in wanted.items():
-        was = stored.get(field)
-        if isinstance(value, Mapping) and isinstance(was, Mapping):
-            _must_agree(folder, was, value, f"{inside}{field}.")
-        elif was != (list(value) if isinstance(value, tuple) else value):
+def _must_agree(
+    folder: Path, stored: Mapping[str, Any], now: Mapping[str, Any], asked: Mapping[str, Any], inside: str
+) -> None:
+    """Compare the fields that are asked for, and no others, as they are stored and as they would be now."""
+    for field, value in asked.items():
+        was, wanted = stored.get(field), now.get(field)
+        if isinstance(value, Mapping) and isinstance(was, Mapping) and isinstance(wanted, Mapping):
+            _must_agree(folder, was, wanted, value, f"{inside}{field}.")
+        elif was != wanted:
             raise UsageError(
-                f"--resume: the run in {folder} was started with {inside}{field} = {was!r}, not {value!r};"
+                f"--resume: the run in {folder} was started with {inside}{field} = {was!r}, not {wanted!r};"
                 " leave it out to go on as it was, or start another run with another --out"
             )

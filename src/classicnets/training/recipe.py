@@ -3,19 +3,31 @@
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from classicnets import catalog
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
 from classicnets.files import write_text
+from classicnets.training.values import read_assignment, read_value
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # pydantic would take `epochs: yes` for 1 epoch.
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("neither true nor false makes sense here")
+        return value
 
 
 class Loss(_Section):
@@ -30,6 +42,12 @@ class Loss(_Section):
     name: Literal["cross_entropy", "maximum_a_posteriori", "minimum_distance"] = "cross_entropy"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     rubbish: float = Field(default=0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.label_smoothing and self.name != "cross_entropy":
+            raise ValueError(f"label_smoothing is of cross_entropy, {self.name} has none")
+        return self
 
 
 class Optimizer(_Section):
@@ -49,9 +67,15 @@ class Optimizer(_Section):
     lr: float = Field(default=0.1, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     weight_decay: float = Field(default=0.0, ge=0)
     decay_all: bool = False
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.name == "sgd" and self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov looks ahead along the momentum, which is 0")
+        return self
 
 
 class Schedule(_Section):
@@ -71,7 +95,7 @@ class Schedule(_Section):
     name: Literal["constant", "step", "cosine", "one_cycle"] = "cosine"
     warmup: float = Field(default=0.0, ge=0, lt=1)
     warmup_from: float = Field(default=0.0, ge=0, le=1)
-    milestones: tuple[float, ...] = (0.5, 0.75)
+    milestones: tuple[Share, ...] = (0.5, 0.75)
     factor: float = Field(default=0.1, gt=0, le=1)
     rise: float = Field(default=0.3, gt=0, lt=1)
     final: float = Field(default=0.0, ge=0, le=1)
@@ -121,6 +145,14 @@ class Recipe(_Section):
     checkpoint_steps: int | None = Field(default=None, gt=0)
     workers: int | None = Field(default=None, ge=0)
 
+    @field_validator("options")
+    @classmethod
+    def _are_no_fields(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in ("num_classes", "in_channels"):
+            if name in options:
+                raise ValueError(f"{name} is a field of the recipe itself; write it outside of options")
+        return options
+
 
 def default_recipe(network: str, data: str) -> dict[str, Any]:
     """The fields that the package's own recipe sets for a network on a data set.
@@ -134,7 +166,7 @@ def default_recipe(network: str, data: str) -> dict[str, Any]:
     for name in (data.split(":")[0], "default"):
         file = family / f"{name}.yaml"
         if file.is_file():
-            return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+            return _mapping(file.read_text(encoding="utf-8"), str(file))
     return {}
 
 
@@ -145,13 +177,12 @@ def read_fields(path: Path) -> dict[str, Any]:
         UsageError: not readable, or not YAML with fields.
     """
     try:
-        return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read the recipe {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the recipe {path} is not text") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"the recipe {path} is not YAML: {' '.join(str(error).split())}") from error
+    return _mapping(text, f"the recipe {path}")
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,18 +201,17 @@ def override(fields: dict[str, Any], assignment: str) -> None:
     Raises:
         UsageError: no such field, or no value.
     """
-    key, equals, text = assignment.partition("=")
-    if not equals:
-        raise UsageError(f"--set {assignment}: write it as field=value, like optimizer.lr=0.05")
-    *sections, last = key.strip().split(".")
-    _must_exist(key.strip())
+    key, value = read_assignment(assignment, like="optimizer.lr=0.05")
+    _must_exist(key)
+    *sections, last = key.split(".")
     inner = fields
     for section in sections:
-        inner = inner.setdefault(section, {})
-    try:
-        inner[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {assignment}: {text!r} is not a YAML value") from error
+        if inner.get(section) is None:  # not there yet, or a section that may be left out and was
+            inner[section] = {}
+        inner = inner[section]
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {assignment}: {section} was given as {inner!r}, which has no fields")
+    inner[last] = value
 
 
 def complete(fields: dict[str, Any], *, source: str = "the recipe") -> Recipe:
@@ -194,11 +224,14 @@ def complete(fields: dict[str, Any], *, source: str = "the recipe") -> Recipe:
         return Recipe.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "preprocessing"
+        field = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             _must_exist(field, source=source)
-        given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
-        raise UsageError(f"{source}: {field}: {first['msg']}{given}") from error
+        reason = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        # A whole section would make a long line, and the reason names the field in it.
+        known = first["type"] != "missing" and not isinstance(first["input"], dict)
+        given = f" (given: {first['input']!r})" if known else ""
+        raise UsageError(f"{source}: {field}: {reason}{given}") from error
 
 
 def write(path: Path, recipe: Recipe) -> None:
@@ -217,11 +250,11 @@ def _must_exist(key: str, *, source: str = "--set") -> None:
     for part in key.split("."):
         if path and path[0] == "options":
             return  # whatever the network takes; it checks them itself
+        if not model.model_fields:
+            raise UsageError(f"{source}: no field {key!r}: {'.'.join(path)} is a single value")
         if part not in model.model_fields:
-            where = ".".join(path)
-            raise UsageError(
-                f"{source}: no field {key!r}{near(part, model.model_fields)}{f' (in {where})' if where else ''}"
-            )
+            where = f" (in {'.'.join(path)})" if path else ""
+            raise UsageError(f"{source}: no field {key!r}{near(part, model.model_fields)}{where}")
         path.append(part)
         model = next(iter(_sections(model, part)), BaseModel)
 
@@ -232,7 +265,8 @@ def _sections(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
     return [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
-def _mapping(content: object, where: str) -> dict[str, Any]:
+def _mapping(text: str, where: str) -> dict[str, Any]:
+    content = read_value(text, where=where)
     if content is None:
         return {}
     if not isinstance(content, dict):

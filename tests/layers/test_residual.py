@@ -1,0 +1,63 @@
+"""Shortcuts and the sum, beside the plainest way of writing them."""
+
+import pytest
+import torch
+from torch import nn
+
+from classicnets.layers.residual import PaddedShortcut, Residual
+
+
+def sliced_and_padded(images: torch.Tensor, extra: int, stride: int) -> torch.Tensor:
+    picked = images[:, :, ::stride, ::stride]
+    before = picked.new_zeros(len(picked), extra // 2, *picked.shape[2:])
+    after = picked.new_zeros(len(picked), extra - extra // 2, *picked.shape[2:])
+    return torch.cat([before, picked, after], dim=1)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("extra", [0, 5, 16])
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 1)])
+def test_option_a_is_slicing_and_zeros_exactly(stride: int, extra: int, size: tuple[int, int]) -> None:
+    ours = torch.randn(2, 16, *size, generator=torch.manual_seed(0)).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    left = PaddedShortcut(extra, stride)(ours)
+    right = sliced_and_padded(theirs, extra, stride)
+    assert torch.equal(left, right)
+    weights = torch.randn(left.shape, generator=torch.manual_seed(1))
+    (left * weights).sum().backward()
+    (right * weights).sum().backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert torch.equal(ours.grad, theirs.grad)
+
+
+def test_option_a_keeps_what_is_not_finite() -> None:
+    images = torch.tensor([[[[float("inf"), 1.0], [2.0, 3.0]]]])
+    assert PaddedShortcut(0, 2)(images).item() == float("inf")
+
+
+def test_the_gradient_of_option_a_stays_channels_last() -> None:
+    images = torch.randn(2, 16, 8, 8).to(memory_format=torch.channels_last).requires_grad_()
+    arrived: list[torch.Tensor] = []
+    out = PaddedShortcut(16, 2)(images * 1)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    images.register_hook(arrived.append)
+    out.backward(torch.randn(out.shape).to(memory_format=torch.channels_last))
+    assert arrived[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_residual_is_relu_of_the_sum_and_leaves_its_input_alone() -> None:
+    branch = nn.Conv2d(4, 4, 3, padding=1)
+    images = torch.randn(2, 4, 6, 6)
+    before = images.clone()
+    assert torch.equal(Residual(branch, nn.Identity())(images), (branch(images) + images).relu())
+    assert torch.equal(images, before)
+
+
+def test_the_gradient_of_a_residual_is_that_of_the_plain_formula() -> None:
+    branch = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4))
+    ours = torch.randn(3, 4, 6, 6).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    Residual(branch, nn.Identity())(ours).square().sum().backward()
+    (branch(theirs) + theirs).relu().square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
