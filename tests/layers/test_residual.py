@@ -24,8 +24,8 @@ def test_option_a_is_slicing_and_zeros_exactly(stride: int, extra: int, size: tu
     right = sliced_and_padded(theirs, extra, stride)
     assert torch.equal(left, right)
     weights = torch.randn(left.shape, generator=torch.manual_seed(1))
-    (left * weights).sum().backward()
-    (right * weights).sum().backward()
+    torch.autograd.backward((left * weights).sum())
+    torch.autograd.backward((right * weights).sum())
     assert ours.grad is not None
     assert theirs.grad is not None
     assert torch.equal(ours.grad, theirs.grad)
@@ -42,7 +42,7 @@ def test_the_gradient_of_option_a_stays_channels_last() -> None:
     out = PaddedShortcut(16, 2)(images * 1)
     assert out.is_contiguous(memory_format=torch.channels_last)
     images.register_hook(arrived.append)
-    out.backward(torch.randn(out.shape).to(memory_format=torch.channels_last))
+    torch.autograd.backward(out, torch.randn(out.shape).to(memory_format=torch.channels_last))
     assert arrived[0].is_contiguous(memory_format=torch.channels_last)
 
 
@@ -58,6 +58,6 @@ def test_the_gradient_of_a_residual_is_that_of_the_plain_formula() -> None:
     branch = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4))
     ours = torch.randn(3, 4, 6, 6).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
-    Residual(branch, nn.Identity())(ours).square().sum().backward()
-    (branch(theirs) + theirs).relu().square().sum().backward()
+    torch.autograd.backward(Residual(branch, nn.Identity())(ours).square().sum())
+    torch.autograd.backward((branch(theirs) + theirs).relu().square().sum())
     torch.testing.assert_close(ours.grad, theirs.grad)

@@ -123,7 +123,7 @@ def test_a_chain_of_one_row_gets_a_new_head() -> None:
 
 def test_the_auxiliary_losses_reach_the_rows_before_them(network: Chain) -> None:
     _, auxiliary = network.forward_with_aux(IMAGES)
-    F.cross_entropy(auxiliary["conv2_1"], torch.arange(4)).backward()
+    torch.autograd.backward(F.cross_entropy(auxiliary["conv2_1"], torch.arange(4)))
     assert network.get_parameter("conv1.convolution.weight").grad is not None
     assert network.get_parameter("conv2_2.convolution.weight").grad is None
 

@@ -48,7 +48,7 @@ def test_forward_gives_logits_alone(network: Chain, training: bool) -> None:
 
 
 def test_every_parameter_gets_a_finite_gradient(network: Chain) -> None:
-    F.cross_entropy(network.train()(images_for(network)), torch.tensor([3, 8])).backward()
+    torch.autograd.backward(F.cross_entropy(network.train()(images_for(network)), torch.tensor([3, 8])))
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -91,7 +91,7 @@ def test_frozen_rows_are_fixed_and_later_rows_learn(network: Chain) -> None:
     before = tensors(network)
     trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.SGD(trainable, lr=0.1, weight_decay=0.1)
-    F.cross_entropy(network(images_for(network)), torch.tensor([3, 8])).backward()
+    torch.autograd.backward(F.cross_entropy(network(images_for(network)), torch.tensor([3, 8])))
     optimiser.step()
     for name, tensor in network.state_dict().items():
         fixed = name.split(".")[0] in frozen or name.endswith("targets")

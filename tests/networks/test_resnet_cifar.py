@@ -72,7 +72,7 @@ def test_option_c_projects_everywhere() -> None:
 @pytest.mark.parametrize("option", ["A", "B", "C"])
 def test_every_option_learns(option: str) -> None:
     network = cn.create("resnet8_cifar", shortcut=option)
-    F.cross_entropy(network(torch.randn(4, 3, 32, 32)), torch.arange(4)).backward()
+    torch.autograd.backward(F.cross_entropy(network(torch.randn(4, 3, 32, 32)), torch.arange(4)))
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
@@ -132,7 +132,7 @@ def test_images_of_any_size_pass(name: str, size: tuple[int, int]) -> None:
 def test_ten_thousand_layers_run_forward_and_backward() -> None:
     network = cn.create("resnet9998_cifar")
     assert len(network.rows) == 9996 // 2 + 3
-    network(torch.randn(1, 3, 32, 32)).sum().backward()
+    torch.autograd.backward(network(torch.randn(1, 3, 32, 32)).sum())
     first = network.get_submodule("conv1.convolution").weight
     assert isinstance(first, torch.Tensor)
     assert first.grad is not None

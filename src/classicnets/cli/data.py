@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
-from classicnets.cli.networks import AsJson
-from classicnets.cli.output import as_json, console, messages, progress_bar
-from classicnets.cli.train import DataDir
+from classicnets.cli.options import AsJson, DataDir
+from classicnets.cli.output import as_json, console, messages, progress_bar, say, table
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check data sets.")
 
-Name = Annotated[str, typer.Argument(help="A name from `classicnets data list`.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `classicnets data list`.")]
 
 
 @app.command("list")
@@ -40,16 +39,13 @@ def list_(json: AsJson = False) -> None:
             ]
         )
         return
-    from rich.table import Table
-
-    table = Table("name", "images", "size", "classes", "what", box=None, header_style="bold")
+    numbers = ("train", "test", "classes")
+    made = table("name", *numbers, "size", "what", numbers=numbers)
     for kind in SETS.values():
-        size = " x ".join(map(str, kind.shape))
-        table.add_row(
-            kind.name, f"{kind.train_count:,} + {kind.test_count:,}", size, str(len(kind.classes)), kind.title
-        )
-    console().print(table)
-    console().print("Your own images: folder:PATH, with a subfolder for each class.", style="dim")
+        counts = (f"{kind.train_count:,}", f"{kind.test_count:,}", str(len(kind.classes)))
+        made.add_row(kind.name, *counts, "x".join(map(str, kind.shape)), kind.title)
+    console().print(made)
+    say("\nYour own images: folder:PATH, with a subfolder for each class.", style="dim")
 
 
 @app.command()
@@ -62,7 +58,7 @@ def get(name: Name, data_dir: DataDir = None) -> None:
 
     with progress_bar(name, unit="bytes") as bar:
         folder = get_set(name, data_dir=data_dir, progress=bar.reached)
-    messages().print(f"{name} is in {folder}", highlight=False, soft_wrap=True)
+    messages().print(f"{name} is in {folder}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -74,9 +70,7 @@ def check(name: Name, data_dir: DataDir = None) -> None:
     from classicnets.data.download import check as check_set
 
     checked = check_set(name, data_dir=data_dir)
-    console().print(
+    say(
         f"{name}: {len(checked.files)} files in {checked.folder} are as they should be,"
-        f" {checked.train_count:,} + {checked.test_count:,} images",
-        highlight=False,
-        soft_wrap=True,
+        f" {checked.train_count:,} + {checked.test_count:,} images"
     )

@@ -5,14 +5,18 @@ from typing import Annotated, Any
 import typer
 
 from classicnets import catalog
-from classicnets.cli.output import as_json, assignments, console
+from classicnets.cli.options import AsJson, NetworkName
+from classicnets.cli.output import as_json, assignments, console, say, table
+from classicnets.errors import UsageError
 from classicnets.papers import NetworkFacts, Reported
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+_USUAL_METRIC = "top-1 error"
 
 
 def list_(
-    family: Annotated[str | None, typer.Option(help="Only the networks of this paper, such as resnet_cifar.")] = None,
+    family: Annotated[
+        str | None, typer.Option(metavar="PAPER", help="Only the networks of this paper, such as resnet_cifar.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """List the networks with their size and what their papers reported.
@@ -23,31 +27,29 @@ def list_(
     if json:
         as_json([_listed(name, paper.year, paper.facts(name)) for name, paper in entries])
         return
-    from rich.table import Table
-
-    table = Table("network", "year", "parameters", "MACs", "reported error", box=None, header_style="bold")
-    table.columns[2].justify = table.columns[3].justify = "right"
+    made = table("network", "year", "parameters", "MACs", "reported error", numbers=("parameters", "MACs"))
     for name, paper in entries:
         facts = paper.facts(name)
-        table.add_row(
+        made.add_row(
             name,
             str(paper.year),
             f"{facts.parameters.value:,}" if facts.parameters else "",
             f"{facts.macs.value / 1e6:,.1f} M" if facts.macs else "",
-            "; ".join(_reported(result) for result in facts.reported),
+            "\n".join(_reported(result) for result in facts.reported),
         )
-    console().print(table)
-    console().print("MACs: multiply-accumulates for one image. Errors as the papers print them.", style="dim")
+    console().print(made)
+    say("\nMACs: multiply-accumulates for one image. Errors: top-1 unless said otherwise.", style="dim")
+    say("Any depth 6n + 2 of the CIFAR networks can be named, such as resnet26_cifar.", style="dim")
 
 
 def show(
-    network: Annotated[str, typer.Argument(help="A name from `classicnets list`.")],
+    network: NetworkName,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="OPTION=VALUE", help="An option of the network; may be repeated."),
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(help="Instead of the paper's.")] = None,
-    in_channels: Annotated[int | None, typer.Option(help="Instead of the paper's.")] = None,
+    num_classes: Annotated[int | None, typer.Option(metavar="N", help="Classes, if not the paper's.")] = None,
+    in_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the input, likewise.")] = None,
     json: AsJson = False,
 ) -> None:
     """Show a network row by row: what leaves each row, and its parameters.
@@ -57,33 +59,33 @@ def show(
     from classicnets.inspection.table import table as table_of
     from classicnets.networks import build
 
-    facts = table_of(build(network, num_classes=num_classes, in_channels=in_channels, **assignments(set_ or [])))
+    options = assignments(set_ or [])
+    for name in ("num_classes", "in_channels"):
+        if name in options:
+            raise UsageError(f"--set {name}: write --{name.replace('_', '-')} {options[name]}")
+    facts = table_of(build(network, num_classes=num_classes, in_channels=in_channels, **options))
     if json:
         as_json(facts)
         return
-    from rich.table import Table
-
     paper = catalog.paper(network)
     printed = paper.facts(network)
-    out = console()
-    out.print(f"[bold]{network}[/bold]  input {_shape(facts.input)}", highlight=False)
-    out.print(paper.citation, style="dim", highlight=False)
-    table = Table("row", "output", "parameters", box=None, header_style="bold")
-    table.columns[1].justify = table.columns[2].justify = "right"
+    console().print(f"[bold]{network}[/bold]  input {_shape(facts.input)}", highlight=False)
+    say(f"{paper.citation}\n", style="dim")
+    made = table("row", "output", "parameters", numbers=("output", "parameters"))
     for row in facts.rows:
-        table.add_row(row.name, _shape(row.output), f"{row.parameters:,}" if row.parameters else "")
-    table.add_section()
-    table.add_row("total", "", f"{facts.parameters:,}", style="bold")
-    out.print(table)
+        made.add_row(row.name, _shape(row.output), f"{row.parameters:,}" if row.parameters else "")
+    made.add_section()
+    made.add_row("total", "", f"{facts.parameters:,}", style="bold")
+    console().print(made)
     if facts.aux_parameters:
-        out.print(f"auxiliary heads: {facts.aux_parameters:,} parameters more")
-    out.print(f"{facts.buffers:,} buffers; parameters are trainable ones", style="dim", highlight=False)
+        say(f"auxiliary heads: {facts.aux_parameters:,} parameters more")
+    say(f"Parameters are trainable numbers; {facts.buffers:,} more are kept but not trained.\n", style="dim")
     for result in printed.reported:
-        out.print(f"reported: {_reported(result)} ({result.protocol})", highlight=False)
+        say(f"reported: {_reported(result)} ({result.protocol})")
     for departure in (*paper.departs, *printed.departs):
-        out.print(f"departs: {departure}", highlight=False)
+        say(f"departs: {departure}")
     for gap in printed.unsaid:
-        out.print(f"unsaid: {gap}", highlight=False)
+        say(f"unsaid: {gap}")
 
 
 def _listed(name: str, year: int, facts: NetworkFacts) -> dict[str, Any]:
@@ -98,8 +100,9 @@ def _listed(name: str, year: int, facts: NetworkFacts) -> dict[str, Any]:
 
 
 def _reported(result: Reported) -> str:
-    doubt = "" if result.certainty == "printed" else f" [{result.certainty}]"
-    return f"{result.value:g}% {result.metric} on {result.data}{doubt}"
+    metric = "" if result.metric == _USUAL_METRIC else f" {result.metric}"
+    doubt = "" if result.certainty == "printed" else f" ({result.certainty})"
+    return f"{result.value:g}%{metric} on {result.data}{doubt}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

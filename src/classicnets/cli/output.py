@@ -46,7 +46,7 @@ def messages() -> "Console":
 
 def say(text: str, *, style: str = "") -> None:
     """Print a line on standard output as it stands: brackets in it are no markup."""
-    console().print(text, style=style, markup=False, highlight=False)
+    console().print(text, style=style, markup=False, emoji=False, highlight=False)
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> "Table":

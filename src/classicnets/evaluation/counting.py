@@ -1,7 +1,8 @@
 """Top-1 and top-5 error: exact counts, and how far they can be trusted."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +13,25 @@ import torch.nn.functional as F
 from torch import nn
 
 from classicnets.data.batches import Batches
+from classicnets.errors import UsageError
 
+_TOP = 5
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5% on either side
 
 
 def interval(errors: int, images: int) -> tuple[float, float]:
-    """The 95% interval of an error rate, in percent: Wilson's score interval (JASA 22, 1927)."""
+    """The 95% interval of an error rate, in percent: Wilson's score interval (JASA 22, 1927).
+
+    Args:
+        errors: 0 to ``images``.
+        images: 1 or more.
+    """
     share = errors / images
     spread = Z_95**2 / images
     centre = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / images + spread / (4 * images)) / (1 + spread)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+    # The rate itself lies within; by rounding, a rate of 0 or 1 could come to lie outside.
+    return 100 * min(share, max(0.0, centre - half)), 100 * max(share, min(1.0, centre + half))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +41,10 @@ class Evaluation:
     Attributes:
         classes: the names of the classes.
         labels: the right class of each image.
-        predicted: the class with the largest logit.
+        predicted: the class with the largest logit; of equal ones the first.
         probability: the softmax probability of the predicted class.
-        in_top5: whether the right class is among the five largest logits.
+        in_top5: whether the right class is among the five largest logits, ties decided likewise. With five classes
+            or fewer it always is.
         loss: mean cross-entropy.
     """
 
@@ -112,18 +122,19 @@ def evaluate_network(
         batches: goes through each image once.
         classes: the names of the classes.
         progress: told the number of images after each batch.
+
+    Raises:
+        UsageError: the network's output is not a number.
     """
-    was_training = network.training
     device = next(network.parameters()).device
-    network.eval()
     outcomes, losses = [], 0.0
-    with torch.inference_mode():
+    with _evaluating(network), torch.inference_mode(), torch.autocast(device.type, enabled=False):
         for batch in batches:
             logits = network(batch.images.to(device)).float().cpu()
+            must_be_numbers(logits)
             losses += F.cross_entropy(logits, batch.labels, reduction="sum").item()
             outcomes.append(_outcome(logits, batch.labels))
             progress(len(batch.labels))
-    network.train(was_training)
     labels, predicted, probability, in_top5 = (np.concatenate(column) for column in zip(*outcomes, strict=True))
     return Evaluation(
         classes=classes,
@@ -135,8 +146,34 @@ def evaluate_network(
     )
 
 
+def must_be_numbers(logits: torch.Tensor) -> None:
+    """Make sure that every logit is a number: where one is not, no class is the likeliest.
+
+    Raises:
+        UsageError: one is not.
+    """
+    if torch.isnan(logits).any():
+        raise UsageError(
+            "the network's output is not a number: its weights are damaged, or come from training that diverged"
+        )
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode while the block runs; afterwards each module is in the mode that it was in."""
+    before = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, was_training in before:
+            module.training = was_training
+
+
 def _outcome(logits: torch.Tensor, labels: torch.Tensor) -> tuple[npt.NDArray[Any], ...]:
-    probability, predicted = logits.softmax(dim=1).max(dim=1)
-    top5 = logits.topk(min(5, logits.shape[1]), dim=1).indices
-    in_top5 = (top5 == labels[:, None]).any(dim=1)
-    return labels.numpy(), predicted.numpy(), probability.numpy(), in_top5.numpy()
+    predicted = logits.argmax(dim=1)
+    probability = logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0]
+    right = logits.gather(1, labels[:, None])
+    comes_first = torch.arange(logits.shape[1]) < labels[:, None]
+    rank = ((logits > right) | ((logits == right) & comes_first)).sum(dim=1)
+    return labels.numpy(), predicted.numpy(), probability.numpy(), (rank < _TOP).numpy()

@@ -10,12 +10,13 @@ import torch
 
 from classicnets.data.batches import normalise
 from classicnets.data.decode import UnreadableImage, decode, decode_bytes
+from classicnets.data.folder import SUFFIXES, scan
 from classicnets.data.pixels import preprocess
 from classicnets.errors import UsageError
+from classicnets.evaluation.counting import must_be_numbers
 from classicnets.weights.bundle import Bundle
 
 STANDARD_INPUT = "-"
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"))
 _AT_ONCE = 32
 
 
@@ -46,21 +47,26 @@ class Prediction:
 def find_images(given: Iterable[str]) -> list[str]:
     """The images that a user names: files as they are, folders as the images below them, ``-`` as standard input.
 
+    Hidden files, and what does not end like an image, count only where they are named themselves.
+
     Raises:
-        UsageError: a path does not exist, or a folder has no images.
+        UsageError: a path does not exist or is neither, a folder has no images, or ``-`` is named twice.
     """
     found: list[str] = []
     for name in given:
         path = Path(name)
-        if name == STANDARD_INPUT or path.is_file():
+        if name == STANDARD_INPUT and name in found:
+            raise UsageError("- is given twice, but standard input holds one image only")
+        if name == STANDARD_INPUT or path.is_file() or path.is_fifo():
             found.append(name)
-        elif path.is_dir():
-            below = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        elif path.is_dir() and name:
+            below = [str(file) for file in scan(path)]
             if not below:
-                raise UsageError(f"{path} has no images ({', '.join(sorted(SUFFIXES))})")
+                raise UsageError(f"{path} has no images; looked for {', '.join(SUFFIXES)}")
             found.extend(below)
         else:
-            raise UsageError(f"{path} does not exist")
+            what = "is neither a file nor a folder" if name and path.exists() else "does not exist"
+            raise UsageError(f"{name or 'an image with an empty name'} {what}")
     return found
 
 
@@ -71,6 +77,9 @@ def predict(bundle: Bundle, images: Iterable[str], *, top: int = 5) -> Iterator[
         bundle: the network with its classes and preprocessing.
         images: paths of files, or ``-`` for an image on standard input.
         top: how many classes at the most.
+
+    Raises:
+        UsageError: the network's output is not a number.
     """
     waiting = iter(images)
     while paths := tuple(islice(waiting, _AT_ONCE)):
@@ -89,7 +98,8 @@ def _open(bundle: Bundle, path: str) -> torch.Tensor | str:
     channels = bundle.preprocessing.channels
     try:
         if path == STANDARD_INPUT:
-            pixels = decode_bytes(sys.stdin.buffer.read(), name="standard input", channels=channels)
+            data = sys.stdin.buffer.read() if sys.stdin else b""  # None where it was closed
+            pixels = decode_bytes(data, name="standard input", channels=channels)
         else:
             pixels = decode(Path(path), channels=channels)
     except UnreadableImage as error:
@@ -99,7 +109,9 @@ def _open(bundle: Bundle, path: str) -> torch.Tensor | str:
 
 def _guess(bundle: Bundle, pixels: torch.Tensor, top: int) -> list[tuple[Guess, ...]]:
     with torch.inference_mode():
-        probabilities = bundle.network(normalise(pixels, bundle.preprocessing)).float().softmax(dim=1)
+        logits = bundle.network(normalise(pixels, bundle.preprocessing)).float()
+    must_be_numbers(logits)
+    probabilities = logits.softmax(dim=1)
     best = probabilities.topk(min(top, len(bundle.classes)), dim=1)
     return [
         tuple(

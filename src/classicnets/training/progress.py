@@ -66,7 +66,7 @@ class TrainingProgress:
         """Print what an epoch came to."""
         self.console.print(
             f"epoch {epoch.epoch:>{len(str(self.epochs))}}/{self.epochs}"
-            f"  loss {epoch.train_loss:.4f}  train error {epoch.train_error:5.2f}%"
+            f"  loss {epoch.train_loss:8.4f}  train error {epoch.train_error:5.2f}%"
             f"  test error [bold]{epoch.test_error:5.2f}%[/bold]  {epoch.images_per_second:,.0f} images/s",
             highlight=False,
         )
