@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from pathlib import Path
 
 import typer
 
@@ -20,7 +21,7 @@ def main() -> None:
     A user's mistake ends with one line on standard error and exit code 2, Ctrl-C with exit code 130. A reader of our
     output that has seen enough (``| head``) ends the command without a word.
     """
-    _print_any_character()
+    _prepare_streams()
     try:
         code = _run(sys.argv[1:])
     except (ClickException, UsageError) as error:
@@ -60,8 +61,13 @@ def _say(error: Exception | str) -> None:
         print("error: " + " ".join(message.split()), file=sys.stderr)
 
 
-def _print_any_character() -> None:
-    """Have a file name that is no text, or a letter that the terminal lacks, be shown as an escape, not as a crash."""
+def _prepare_streams() -> None:
+    """Have a stream that was closed swallow what comes, and one that lacks a letter show it as an escape.
+
+    File names need not be text, and not every terminal has every letter of the authors' names.
+    """
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  # open until the process ends
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or stream.encoding != "utf-8"):
             stream.reconfigure(errors="backslashreplace")

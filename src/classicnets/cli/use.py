@@ -56,7 +56,7 @@ def evaluate(
 def predict(
     bundle: BundleFolder,
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or - for standard input.")
+        list[str], typer.Argument(metavar="IMAGE", help="Image files, folders of them, or - for standard input.")
     ],
     top: Annotated[int, typer.Option(metavar="N", min=1, help="How many classes to show.")] = 5,
     json: Annotated[

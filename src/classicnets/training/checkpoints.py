@@ -3,6 +3,8 @@
 import io
 import pickle
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -15,16 +17,24 @@ from classicnets.files import write_whole
 
 KEPT = 2  # should the newest be unreadable, the one before it is there
 _NAME = re.compile(r"step-(\d+)\.ckpt")
+# What the readers of zip archives, of pickles and of torch raise on broken files.
+_BROKEN = (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, EOFError, RuntimeError, ValueError)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Lightning's way to disk, with files that are written beside and then renamed."""
 
     def save_checkpoint(self, checkpoint: Mapping[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write ``checkpoint`` to ``path``, whole or not at all; older ones beyond `KEPT` go afterwards."""
-        write_whole(Path(path), lambda beside: _save(dict(checkpoint), beside))
-        for old in checkpoints(Path(path).parent)[:-KEPT]:
-            old.unlink()
+        """Write ``checkpoint`` to ``path``, whole or not at all; afterwards it is the newest of the `KEPT` that stay.
+
+        Later ones can only be those that were found damaged when the run was resumed: they go, too.
+        """
+        written = Path(path)
+        write_whole(written, lambda beside: _save(dict(checkpoint), beside))
+        there = checkpoints(written.parent)
+        upto = there.index(written) + 1
+        for other in (*there[:upto][:-KEPT], *there[upto:]):
+            other.unlink()
 
     def load_checkpoint(self, path: Any, *_arguments: Any, **_named: Any) -> dict[str, Any]:
         """Read a checkpoint without running what it holds."""
@@ -76,12 +86,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UsageError: it is damaged, or holds what could run code.
     """
     try:
+        _must_be_undamaged(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
-    except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except _BROKEN as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(f"the checkpoint {path} is damaged or not one ({reason})") from error
     if not isinstance(content, dict):
         raise UsageError(f"{path} holds no checkpoint")
     return content
+
+
+def _must_be_undamaged(path: Path) -> None:
+    # torch reads on without a word where bits have changed: it leaves the sums in its files unchecked.
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")

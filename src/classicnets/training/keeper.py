@@ -1,8 +1,11 @@
 """What happens between steps: epochs are tested and recorded, checkpoints written, an interruption heeded."""
 
+import contextlib
+import shlex
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -81,11 +84,24 @@ class Keeper(lightning.Callback):
         self.seconds_before = state_dict["seconds"]
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start the clocks, and have Ctrl-C wait for the step in progress."""
+        """Start the clocks."""
         del trainer, pl_module
         self._began = self._saved = self._measured_from = time.monotonic()
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._ask_to_stop)
+
+    @contextlib.contextmanager
+    def heeding_interrupts(self) -> Iterator[None]:
+        """Have Ctrl-C wait for the step in progress, a second one not; the former handler is put back at the end.
+
+        Lightning's own way with Ctrl-C would end the process without a word. Only a main thread can be interrupted.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._ask_to_stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def on_train_batch_end(
         self,
@@ -107,17 +123,18 @@ class Keeper(lightning.Callback):
             self.progress.step(step, epoch + 1, *pl_module.counts(), self._images_per_second())
         stop = self._stop.is_set() or trainer.received_sigterm
         if rest == 0 or stop or self._checkpoint_due(step):
-            self._checkpoint(trainer, step)
+            self._checkpoint(trainer, pl_module, step)
         if stop and step < len(self.stream):
             raise Interrupted(
                 f"stopped after step {step} of {len(self.stream)};"
-                f" go on with: classicnets train --out {self.folder} --resume"
+                f" go on with: classicnets train --out {shlex.quote(str(self.folder))} --resume"
             )
 
     def _end_epoch(self, trainer: lightning.Trainer, module: TrainedNetwork, epoch: int, step: int) -> None:
         images_per_second = self._images_per_second()
         train_loss, train_error = module.take_counts()
         evaluation = evaluate_network(module.tested, self.test, self.classes)
+        module.must_be_a_number(evaluation.loss)
         self.history.append(
             Epoch(
                 epoch=epoch,
@@ -163,7 +180,8 @@ class Keeper(lightning.Callback):
             return step % self.recipe.checkpoint_steps == 0
         return time.monotonic() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS
 
-    def _checkpoint(self, trainer: lightning.Trainer, step: int) -> None:
+    def _checkpoint(self, trainer: lightning.Trainer, module: TrainedNetwork, step: int) -> None:
+        module.must_be_a_number(float(module.losses))  # else the good checkpoints would have to go
         trainer.save_checkpoint(checkpoint_path(self.folder / "checkpoints", step))
         self._saved = time.monotonic()
 

@@ -1,9 +1,12 @@
 """The training step, as Lightning takes it."""
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -65,7 +68,9 @@ class TrainedNetwork(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make what the network draws at random (dropout) a function of seed, process and step alone."""
-        torch.manual_seed((self.recipe.seed << 32) + (self.global_rank << 28) + batch_idx)
+        # Mixed into 32 bits: of a longer seed torch's generator for the processor passes over the upper half.
+        mixed = np.random.SeedSequence((self.recipe.seed, self.global_rank, batch_idx)).generate_state(1)
+        torch.manual_seed(int(mixed[0]))
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The loss of a batch."""
@@ -84,13 +89,48 @@ class TrainedNetwork(lightning.LightningModule):
             self.average.update_parameters(self.network)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the counts of an epoch that is not over."""
+        """Keep the counts of an epoch that is not over, and what tells whose checkpoint it is."""
+        checkpoint["recipe"] = self.recipe.model_dump(mode="json")
+        checkpoint["steps"] = self.steps
         checkpoint["counts"] = {"losses": self.losses, "errors": self.errors, "images": self.images}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting."""
         counts = checkpoint["counts"]
         self.losses, self.errors, self.images = counts["losses"], counts["errors"], counts["images"]
+
+    def must_have_written(self, checkpoint: Mapping[str, Any], path: Path) -> None:
+        """Make sure that ``checkpoint``, read from ``path``, is of this run.
+
+        Raises:
+            UsageError: it was written with another recipe, or for another number of images.
+        """
+        if "recipe" not in checkpoint:
+            raise UsageError(f"{path} is no checkpoint of a run; remove it")
+        recipe = self.recipe.model_dump(mode="json")
+        changed = [field for field, value in recipe.items() if checkpoint["recipe"].get(field) != value]
+        if changed:
+            raise UsageError(
+                f"{path} was written when recipe.yaml said otherwise of {', '.join(changed)};"
+                " put that back, or start another run with another --out"
+            )
+        if checkpoint["steps"] != self.steps:
+            raise UsageError(
+                f"{path} is of a run of {checkpoint['steps']} steps, which now would have {self.steps}:"
+                " the number of training images has changed; start another run with another --out"
+            )
+
+    def must_be_a_number(self, loss: float) -> None:
+        """Make sure that training goes on where there is something to learn from.
+
+        Raises:
+            UsageError: ``loss`` is infinite or not a number.
+        """
+        if not math.isfinite(loss):
+            raise UsageError(
+                f"the loss is {loss}: training has diverged; lower optimizer.lr"
+                f" (now {self.recipe.optimizer.lr}), or set clip_norm or schedule.warmup"
+            )
 
     def counts(self) -> tuple[float, float]:
         """Mean loss and top-1 error (percent) of the images of this epoch so far.
@@ -99,11 +139,7 @@ class TrainedNetwork(lightning.LightningModule):
             UsageError: the loss is no longer a number.
         """
         loss = float(self.losses) / self.images
-        if not math.isfinite(loss):
-            raise UsageError(
-                f"the loss is {loss}: training has diverged; lower optimizer.lr"
-                f" (now {self.recipe.optimizer.lr}), or set clip_norm or schedule.warmup"
-            )
+        self.must_be_a_number(loss)
         return loss, 100 * int(self.errors) / self.images
 
     def take_counts(self) -> tuple[float, float]:

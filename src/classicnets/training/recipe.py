@@ -227,7 +227,10 @@ def complete(fields: dict[str, Any], *, source: str = "the recipe") -> Recipe:
         field = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             _must_exist(field, source=source)
-        reason = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        if first["type"] in ("model_type", "dict_type"):
+            reason = "should be a mapping of fields"
+        else:
+            reason = first["msg"].removeprefix("Value error, ").replace("Input should", "should")
         # A whole section would make a long line, and the reason names the field in it.
         known = first["type"] != "missing" and not isinstance(first["input"], dict)
         given = f" (given: {first['input']!r})" if known else ""

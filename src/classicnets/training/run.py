@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import signal
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -126,6 +125,8 @@ def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: C
     )
     module = TrainedNetwork(network, recipe, len(stream))
     checkpoint = newest_checkpoint(folder)
+    if checkpoint:
+        module.must_have_written(checkpoint[1], checkpoint[0])
     done = checkpoint[1]["global_step"] if checkpoint else 0
     if done >= len(stream):
         console.print(f"[dim]{folder}: all {len(stream)} steps are done[/dim]")
@@ -135,16 +136,17 @@ def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: C
     for place in (folder, folder / "checkpoints", folder / "bundle"):
         remove_unfinished(place)
     keep_freed_memory()
-    with TrainingProgress(recipe.epochs, len(stream), done, console) as progress, _quiet_lightning(), _own_interrupts():
-        keeper = Keeper(
-            folder=folder,
-            recipe=recipe,
-            stream=stream,
-            test=batches(data.test, preprocessing, batch_size=256, workers=recipe.workers),
-            classes=data.classes,
-            preprocessing=preprocessing,
-            progress=progress,
-        )
+    progress = TrainingProgress(recipe.epochs, len(stream), done, console)
+    keeper = Keeper(
+        folder=folder,
+        recipe=recipe,
+        stream=stream,
+        test=batches(data.test, preprocessing, batch_size=256, workers=recipe.workers),
+        classes=data.classes,
+        preprocessing=preprocessing,
+        progress=progress,
+    )
+    with progress, _quiet_lightning(), keeper.heeding_interrupts():
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=1,
@@ -177,17 +179,6 @@ def _preprocessing(recipe: Recipe) -> Preprocessing:
 
 def _in_bf16(recipe: Recipe) -> bool:
     return recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bf16())
-
-
-@contextlib.contextmanager
-def _own_interrupts() -> Iterator[None]:
-    """Put the handler of Ctrl-C back that was there before."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # not the main thread: nothing was changed
-            signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,75 @@
+"""`list`, `show` and `data list`: tables for people, JSON for programs."""
+
+import json
+
+import pytest
+
+from classicnets import catalog
+from classicnets.data.descriptions import SETS
+from tests.cli.command import Command
+
+
+def test_list_has_a_line_a_network_that_fits_80_columns(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = command("list").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    named = [line.split()[0] for line in lines if line.split() and line.split()[0] in catalog.list_networks()]
+    assert named == catalog.list_networks()
+
+
+def test_list_outside_of_a_terminal_breaks_no_line_and_has_no_colour(command: Command) -> None:
+    out = command("list").out
+    assert "\x1b" not in out
+    assert "20,421,274" not in out
+    assert "19,421,274  2,829.2 M  7.93% on CIFAR-10 test" in out
+
+
+def test_list_tells_what_is_not_certain(command: Command) -> None:
+    listed = command("list").out
+    for name in catalog.list_networks():
+        for reported in catalog.paper(name).facts(name).reported:
+            if reported.certainty != "printed":
+                assert f"({reported.certainty})" in listed
+
+
+def test_list_as_json(command: Command) -> None:
+    listed = json.loads(command("list", "--json").out)
+    assert [entry["name"] for entry in listed] == catalog.list_networks()
+    assert all({"name", "family", "year", "parameters", "macs", "reported"} <= set(entry) for entry in listed)
+    lenet = listed[0]
+    assert (lenet["name"], lenet["year"], lenet["parameters"]) == ("lenet5", 1998, 60_000)
+    assert {"metric", "value", "protocol"} <= set(lenet["reported"][0])
+
+
+def test_list_of_one_paper(command: Command) -> None:
+    listed = json.loads(command("list", "--family", "lenet5", "--json").out)
+    assert [entry["name"] for entry in listed] == ["lenet5", "lenet5_dense"]
+
+
+def test_show_as_json(command: Command) -> None:
+    shown = json.loads(command("show", "lenet5", "--json").out)
+    assert {"name", "input", "parameters", "aux_parameters", "buffers", "rows"} <= set(shown)
+    assert shown["input"] == [1, 32, 32]
+    assert shown["rows"][0] == {"name": "C1", "output": [6, 28, 28], "parameters": 156}
+    assert sum(row["parameters"] for row in shown["rows"]) == shown["parameters"] == 60_000
+
+
+def test_show_takes_options_of_the_network(command: Command) -> None:
+    plain = json.loads(command("show", "resnet20_cifar", "--json").out)
+    given = ("--set", "shortcut=B", "--num-classes", 7, "--in-channels", 1)
+    other = json.loads(command("show", "resnet20_cifar", *given, "--json").out)
+    assert other["parameters"] != plain["parameters"]
+    assert (other["input"][0], other["rows"][-1]["output"]) == (1, [7])
+
+
+def test_show_tells_where_the_code_departs_from_the_paper(command: Command) -> None:
+    out = command("show", "lenet5").out
+    assert "total" in out
+    assert "60,000" in out
+    assert sum(line.startswith("departs: ") for line in out.splitlines()) >= 2
+
+
+def test_data_list(command: Command) -> None:
+    assert all(name in command("data", "list").out for name in SETS)
+    listed = json.loads(command("data", "list", "--json").out)
+    assert [entry["name"] for entry in listed] == list(SETS)

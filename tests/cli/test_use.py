@@ -1,0 +1,115 @@
+"""`evaluate` and `predict`."""
+
+import io
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from classicnets.training.run import Run
+from tests.cli.command import Command
+
+
+def test_evaluate_as_json(command: Command, run: Run) -> None:
+    told = command("evaluate", run.bundle, "--json").json()
+    assert {"bundle", "report", "images", "top1_error", "top5_error", "interval"} <= set(told)
+    assert (told["data"], told["images"], told["report"]) == ("digits", 360, str(run.report))
+    assert told["interval"][0] < told["top1_error"] < told["interval"][1]
+    assert sum(row["errors"] for row in told["per_class"]) == told["top1_errors"]
+
+
+def test_evaluate_as_a_table(command: Command, run: Run) -> None:
+    out = command("evaluate", run.bundle, "--data", "digits", "--per-class").out
+    assert f"{run.evaluation.top1_error:.2f}%" in out
+    classes = [line.split()[0] for line in out.splitlines()[-10:]]
+    assert classes == list("0123456789")
+
+
+def test_predict_goes_on_after_a_broken_image(command: Command, run: Run, photos: Path) -> None:
+    outcome = command("predict", run.bundle, photos, "--json", "--top", 3)
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [Path(line["path"]).name for line in lines] == ["a.png", "b.jpg", "c.jpg", "d.jpg"]
+    assert [sorted(line) for line in lines] == [["path", "predictions"], ["error", "path"]] * 1 + [
+        ["error", "path"],
+        ["path", "predictions"],
+    ]
+    assert [sorted(guess) for guess in lines[0]["predictions"]] == [["class", "index", "probability"]] * 3
+    assert (outcome.code, outcome.err) == (2, "error: 2 of 4 images could not be read\n")
+
+
+def test_predict_as_text(command: Command, run: Run, photos: Path) -> None:
+    odd = photos / "[bold]é.png"
+    (photos / "a.png").rename(odd)
+    outcome = command("predict", run.bundle, odd, photos / "b.jpg")
+    assert outcome.out.startswith(f"{odd}  ")
+    assert outcome.out.count("%") == 5
+    assert [line.partition(" ")[0] for line in outcome.err.splitlines()] == ["error:", "error:"]
+    assert outcome.code == 2
+
+
+def test_predict_reads_standard_input(command: Command, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = []
+    for ink, paper in ((0, 255), (255, 0)):
+        picture, encoded = Image.new("L", (64, 64), paper), io.BytesIO()
+        ImageDraw.Draw(picture).ellipse((16, 8, 48, 56), outline=ink, width=7)
+        picture.save(encoded, "PNG")
+        encoded.seek(0)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(encoded))
+        answers.append(command("predict", run.bundle, "-", "--json").json())
+    assert all(answer["path"] == "-" and len(answer["predictions"]) == 5 for answer in answers)
+    assert answers[0] != answers[1]
+
+
+@pytest.mark.parametrize("stdin", ["empty", "closed"])
+def test_predict_of_nothing(command: Command, run: Run, monkeypatch: pytest.MonkeyPatch, stdin: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()) if stdin == "empty" else None)
+    outcome = command("predict", run.bundle, "-", "--json")
+    assert outcome.code == 2
+    assert "the file is empty" in outcome.json()["error"]
+
+
+def test_predict_reads_a_pipe(command: Command, run: Run, photos: Path) -> None:
+    pipe = photos / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=((photos / "a.png").read_bytes(),))
+    writer.start()
+    outcome = command("predict", run.bundle, pipe, "--json")
+    writer.join()
+    assert outcome.code == 0
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (("nope.png",), "nope.png does not exist"),
+        (("",), "empty name"),
+        (("/dev/null",), "neither a file nor a folder"),
+        (("-", "-"), "given twice"),
+        ((".",), "has no images"),
+    ],
+)
+def test_predict_refuses_what_is_no_image(
+    command: Command,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    images: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told in command("predict", run.bundle, *images).mistake()
+
+
+def test_a_summary_that_was_tampered_with_is_told(command: Command, run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    copy.mkdir()
+    for file in run.bundle.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    description = json.loads((copy / "model.json").read_text())
+    description["training"]["data"] = 7
+    (copy / "model.json").write_text(json.dumps(description))
+    assert "error" in command("evaluate", copy).mistake()
