@@ -71,8 +71,9 @@ def test_ctrl_c_ends_with_one_line(run: Run, tmp_path: Path) -> None:
     os.mkfifo(pipe)
     command = [*CLASSICNETS, "predict", str(run.bundle), str(pipe)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with pipe.open("wb"):  # opens once the command reads from it: it is looking at images
-            time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+        writer = os.open(pipe, os.O_WRONLY)  # opens once the command reads from it: it is looking at images
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        os.close(writer)
     assert (process.returncode, out, err) == (130, "", "interrupted\n")

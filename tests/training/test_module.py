@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from classicnets.data.batches import Batch
 from classicnets.errors import UsageError
+from classicnets.training.checkpoints import read_checkpoint
 from classicnets.training.module import TrainedNetwork
 from tests.training.small_runs import run, trained_network
+
+# LeNet-5's squashed activations keep its loss finite under the wildest gradients; decay makes its weights explode.
+RUINOUS = {"name": "adamw", "weight_decay": 0.1}
 
 
 def batch(images: int, *, seed: int = 0) -> Batch:
@@ -50,22 +53,25 @@ class TestDivergence:
         with pytest.raises(UsageError, match=r"loss is nan.* lower optimizer\.lr \(now 12\.5\)"):
             module.counts()
 
-    def test_ends_a_real_run_before_anything_of_it_is_kept(self, tmp_path: Path) -> None:
+    def test_ends_a_real_run_with_a_good_checkpoint_left(self, tmp_path: Path) -> None:
         """No terminal is attached, so that nobody looks at the loss between checkpoints."""
         with pytest.raises(UsageError, match=r"diverged; lower optimizer\.lr \(now 1000000000\.0\)") as caught:
-            run(tmp_path / "run", optimizer={"name": "sgd", "lr": 1e9}, checkpoint_steps=5, data="digits")
+            run(tmp_path / "run", optimizer={**RUINOUS, "lr": 1e9}, checkpoint_steps=1)
         assert "\n" not in str(caught.value)
-        assert not list((tmp_path / "run").glob("bundle/*"))
-        for path in (tmp_path / "run").glob("checkpoints/*"):
-            state = torch.load(path, weights_only=True)["state_dict"]
-            assert all(tensor.isfinite().all() for tensor in state.values()), path
+        assert not (tmp_path / "run" / "bundle").exists()
+        assert any(is_finite(path) for path in (tmp_path / "run").glob("checkpoints/*"))
 
     def test_in_the_last_step_of_an_epoch_is_noticed_by_the_test(self, tmp_path: Path) -> None:
         """One step an epoch: the loss is counted before the step that ruins the weights."""
-        fields = {"optimizer": {"name": "sgd", "lr": 1e30}, "batch_size": 2000, "schedule": {"name": "constant"}}
         with pytest.raises(UsageError, match="diverged"):
-            run(tmp_path / "run", **fields)
-        assert not list((tmp_path / "run").glob("bundle/*"))
+            run(
+                tmp_path / "run",
+                network="plain8_cifar",
+                loss={"name": "cross_entropy"},
+                optimizer={"name": "sgd", "lr": 1e36},
+                batch_size=2000,
+            )
+        assert not (tmp_path / "run" / "bundle").exists()
 
 
 class TestAverage:
@@ -100,7 +106,7 @@ class TestRandomness:
         module = trained_network(seed=seed)
         torch.manual_seed(before)
         module.on_train_batch_start(batch(1), step)
-        return nn.Dropout(0.5)(torch.ones(64))
+        return F.dropout(torch.ones(64), 0.5)
 
     def test_depends_on_seed_and_step_alone(self) -> None:
         first = self.drawn(seed=3, step=7, before=0)
@@ -123,3 +129,7 @@ def take_step(module: TrainedNetwork, optimizer: object, given: Batch, step: int
         return loss
 
     module.optimizer_step(0, step, optimizer, closure)
+
+
+def is_finite(checkpoint: Path) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in read_checkpoint(checkpoint)["state_dict"].values())

@@ -1,6 +1,5 @@
 """Checkpoints that are written whole, read without running code, and never lost to a failed write."""
 
-import io
 import pickle
 import re
 import zipfile
@@ -45,13 +44,13 @@ def _save(content: dict[str, Any], path: Path) -> None:
     with path.open("wb") as file:
         witness = _Witness(file)
         try:
-            torch.save(content, witness)
+            torch.save(content, witness)  # type: ignore[arg-type]  # torch writes and flushes, no more
         except RuntimeError as error:
             # torch tells of a failed write only that its count of bytes is off; the file itself said why.
             raise witness.error or error from error
 
 
-class _Witness(io.RawIOBase):
+class _Witness:
     """Hands what is written on to a file, and remembers why a write failed."""
 
     def __init__(self, file: IO[bytes]) -> None:

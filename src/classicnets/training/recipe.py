@@ -5,14 +5,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from classicnets import catalog
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
 from classicnets.files import write_text
-from classicnets.training.values import read_assignment, read_value
+from classicnets.training.values import as_text, read_assignment, read_value
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -244,7 +243,7 @@ def write(path: Path, recipe: Recipe) -> None:
 
 def as_yaml(recipe: Recipe) -> str:
     """The recipe as YAML, fields in their order."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return as_text(recipe.model_dump(mode="json"))
 
 
 def _must_exist(key: str, *, source: str = "--set") -> None:

@@ -12,9 +12,14 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1 as PyYAML reads it, but with 1e-3 a number, which YAML 1.1 takes for a string for want of a dot."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads back as the same: the string "1e-3" in quotes."""
+
+
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
 
 
 def read_value(text: str, *, where: str) -> Any:
@@ -35,6 +40,11 @@ def read_value(text: str, *, where: str) -> Any:
         raise UsageError(f"{where} is not YAML: {error.problem}{line}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{where} is not YAML: {str(error).partition(chr(10))[0]}") from error
+
+
+def as_text(value: object) -> str:
+    """A plain value as YAML, fields in their order; `read_value` gives it back."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def read_assignment(assignment: str, *, like: str) -> tuple[str, Any]:

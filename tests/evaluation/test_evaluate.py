@@ -1,0 +1,61 @@
+"""A bundle is tested on images in memory and in files, with the classes that it knows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classicnets.errors import UsageError
+from classicnets.evaluation.evaluate import evaluate
+from classicnets.evaluation.predict import find_images, predict
+from classicnets.weights.bundle import Bundle
+from tests.evaluation.pictures import CLASSES, folder
+
+
+def test_on_images_in_memory(digits_bundle: Bundle) -> None:
+    began: list[int] = []
+    whole = evaluate(digits_bundle, "digits", begin=began.append)
+    in_parts = evaluate(digits_bundle, "digits", batch_size=7)
+    assert began == [whole.images] == [360]
+    assert np.array_equal(whole.predicted, in_parts.predicted)
+    assert whole.top5_errors == in_parts.top5_errors
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_on_images_in_files(photo_bundle: Bundle, tmp_path: Path, workers: int) -> None:
+    path = folder(tmp_path / "photos", images=3)
+    found = evaluate(photo_bundle, f"folder:{path}", batch_size=2, workers=workers)
+    assert (found.images, found.classes) == (9, CLASSES)
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    alone = [prediction.guesses[0].index for prediction in predict(photo_bundle, find_images([str(path / "val")]))]
+    assert found.predicted.tolist() == alone
+
+
+def test_the_seed_decides_what_a_folder_holds_out(photo_bundle: Bundle, tmp_path: Path) -> None:
+    path = f"folder:{folder(tmp_path, images=10) / 'val'}"
+    one, again, other = (evaluate(photo_bundle, path, seed=seed, workers=0) for seed in (1, 1, 2))
+    assert one.images == 6  # a fifth
+    assert np.array_equal(one.probability, again.probability)
+    assert not np.array_equal(one.probability, other.probability)
+
+
+def test_a_broken_image_is_named(photo_bundle: Bundle, tmp_path: Path) -> None:
+    path = folder(tmp_path, images=2)
+    broken = path / "val" / "red" / "01.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+    with pytest.raises(UsageError, match=str(broken)):
+        evaluate(photo_bundle, f"folder:{path}", workers=0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (("blue", "green"), "the bundle tells 2 classes apart, but folder:.* has 3"),
+        (("blue", "red", "green"), "class 1 is 'red' in the bundle and 'green' in folder:"),
+    ],
+)
+def test_other_classes_are_refused(photo_bundle: Bundle, tmp_path: Path, classes: tuple[str, ...], told: str) -> None:
+    path = folder(tmp_path, images=1)
+    with pytest.raises(UsageError, match=told):
+        evaluate(replace(photo_bundle, classes=classes), f"folder:{path}", workers=0)
