@@ -40,7 +40,7 @@ TRAIN = ("train", "lenet5", "--data", "digits", "--epochs", "1")
         (("train", "--resume"), "--resume needs --out"),
         (("train", "--resume", "--out", "nowhere"), "there is no run in nowhere"),
         (("train", "lenet5", "--data", "digist"), "did you mean digits?"),
-        (("train", "lenet5", "--data", "folder:nowhere"), "no folder nowhere"),
+        (("train", "lenet5", "--data", "folder:nowhere"), "nowhere; give one with a subfolder"),
         (("train", "lenet5", "--data", "digits", "--epochs", "abc"), "--epochs"),
     ],
 )

@@ -32,8 +32,10 @@ def test_on_images_in_files(photo_bundle: Bundle, tmp_path: Path, workers: int) 
     assert found.predicted.tolist() == alone
 
 
-def test_the_seed_decides_what_a_folder_holds_out(photo_bundle: Bundle, tmp_path: Path) -> None:
+def test_the_folder_that_was_learned_from_is_tested_on_its_held_out_part(photo_bundle: Bundle, tmp_path: Path) -> None:
     path = f"folder:{folder(tmp_path, images=10) / 'val'}"
+    assert evaluate(photo_bundle, path, workers=0).images == 30, "learned from elsewhere: all images are for the test"
+    photo_bundle = replace(photo_bundle, training={"data": path})
     one, again, other = (evaluate(photo_bundle, path, seed=seed, workers=0) for seed in (1, 1, 2))
     assert one.images == 6  # a fifth
     assert np.array_equal(one.probability, again.probability)

@@ -29,7 +29,7 @@ def test_a_run_without_a_name_is_made_under_runs(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("file", "out", "told"),
     [
-        ("run/recipe.yaml", "run", "holds another run; name another folder, or go on with that run by --resume"),
+        ("run/recipe.yaml", "run", "recipe.yaml holds no fields"),
         ("run/notes.txt", "run", "holds other files"),
         ("run", "run", "is a file"),
         ("run", "run/inner", "is a file, or lies in one"),
@@ -43,6 +43,17 @@ def test_what_is_there_is_not_touched(tmp_path: Path, file: str, out: str, told:
         new_run(tmp_path / out, RECIPE)
     assert there.read_text() == "mine"
     assert len(list(there.parent.iterdir())) == 1
+
+
+def test_a_folder_with_another_run_is_refused(folder: Path) -> None:
+    other = RECIPE.model_copy(update={"seed": 1})
+    with pytest.raises(UsageError, match="holds the recipe of another run"):
+        new_run(folder, other)
+    assert new_run(folder, RECIPE) == folder, "nothing was trained yet, so the same run can begin again"
+    checkpoint_path(folder / "checkpoints", 1).parent.mkdir()
+    checkpoint_path(folder / "checkpoints", 1).touch()
+    with pytest.raises(UsageError, match="holds another run; name another folder, or go on with that run by --resume"):
+        new_run(folder, RECIPE)
 
 
 @pytest.fixture

@@ -112,7 +112,8 @@ def _assert_same(one: Path, other: Path, how: str) -> None:
     for part in ("state_dict", "optimizer_states", "lr_schedulers"):
         _assert_equal(states[0][part], states[1][part], f"{how}: {part}")
     metrics = [
-        [line.rsplit(",", 2)[0] for line in (folder / "metrics.csv").read_text().splitlines()] for folder in (one, other)
+        [line.rsplit(",", 2)[0] for line in (folder / "metrics.csv").read_text().splitlines()]
+        for folder in (one, other)
     ]
     assert metrics[0] == metrics[1], f"{how}: the figures of the epochs differ"
 

@@ -206,7 +206,9 @@ def test_other_tensors_than_the_networks_are_refused(
 
 def test_what_is_no_bundle_is_refused(tmp_path: Path, folder: Path) -> None:
     assert "does not exist" in refused(tmp_path / "nowhere")
-    assert "has no model.json" in refused(tmp_path)
+    assert f"is a run; its bundle is {folder}" in refused(folder.parent)
+    (folder.parent / "empty").mkdir()
+    assert "has no model.json" in refused(folder.parent / "empty")
     assert "cannot read the bundle" in refused(tmp_path / ("a" * 300))
     assert "is a file, not a bundle" in refused(folder / "model.json")
     (folder / "model.safetensors").unlink()

@@ -20,7 +20,7 @@ _TEST_FOLDERS = ("val", "test")  # in the order of preference where a folder has
 Scanned = dict[str, list[Path]]
 
 
-def open_folder(path: Path, *, seed: int) -> DataSet:
+def open_folder(path: Path, *, seed: int, hold_out: bool = True) -> DataSet:
     """The images of a folder as a data set.
 
     Two layouts are understood. Class subfolders: a fifth of each class, one image at least, is held out to test on;
@@ -30,6 +30,7 @@ def open_folder(path: Path, *, seed: int) -> DataSet:
     Args:
         path: the folder.
         seed: decides which images are held out.
+        hold_out: whether class subfolders are split; if not, all images are to learn from and to test on.
 
     Raises:
         UsageError: no such folder, no images, fewer than two classes, a class without images (or with one where some
@@ -42,8 +43,10 @@ def open_folder(path: Path, *, seed: int) -> DataSet:
         _demand_agreement(path, train, test, test_folder)
     elif names == ["train"]:
         raise UsageError(f"{path} has train/ but neither val/ nor test/; give {path / 'train'} to have a part held out")
-    else:
+    elif hold_out:
         train, test = _hold_out(path, _scan_classes(path), seed)
+    else:
+        train = test = _scan_classes(path)
     return DataSet(name=f"folder:{path}", classes=tuple(train), train=_files(train), test=_files(test))
 
 

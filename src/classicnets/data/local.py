@@ -15,6 +15,9 @@ from classicnets.errors import UsageError
 MANIFEST = "SHA256SUMS"
 """The file beside the unpacked ones that lists their sums, as ``sha256sum --check`` reads it."""
 
+FOLDER = "folder:"
+"""What stands before the path of one's own images where a data set is named."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -33,6 +36,11 @@ def default_data_dir() -> Path:
     """The folder of data sets: what CLASSICNETS_DATA names, else ``classicnets/data`` in the user's cache folder."""
     named = os.environ.get("CLASSICNETS_DATA")
     return Path(named) if named else user_cache_path("classicnets") / "data"
+
+
+def absolute(spec: str) -> str:
+    """A data set's name as it is; ``folder:PATH`` with the path made absolute, so that it means the same anywhere."""
+    return f"{FOLDER}{Path(spec.removeprefix(FOLDER)).expanduser().absolute()}" if spec.startswith(FOLDER) else spec
 
 
 def read(description: SetDescription, *, data_dir: Path | None = None) -> tuple[Part, Part]:

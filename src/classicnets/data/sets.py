@@ -8,31 +8,30 @@ import torch
 from classicnets.data.descriptions import SETS, describe
 from classicnets.data.folder import open_folder
 from classicnets.data.images import DataSet, ImageArray
-from classicnets.data.local import Part, default_data_dir, read
+from classicnets.data.local import FOLDER, Part, default_data_dir, read
 from classicnets.data.randomness import uniform
 from classicnets.errors import UsageError
 
 __all__ = ["SETS", "default_data_dir", "open_data"]
 
-_FOLDER = "folder:"
 
-
-def open_data(spec: str, *, data_dir: Path | None = None, seed: int = 0) -> DataSet:
+def open_data(spec: str, *, data_dir: Path | None = None, seed: int = 0, hold_out: bool = True) -> DataSet:
     """The data set that ``spec`` names.
 
     Args:
         spec: a built-in set's name (`descriptions.SETS`), or ``folder:PATH`` for one's own images.
         data_dir: where the built-in sets lie; None stands for `default_data_dir`.
         seed: decides which images of a folder without a test part are held out. The built-in sets have their split.
+        hold_out: whether such a folder is split at all; if not, all its images are to learn from and to test on.
 
     Raises:
         UsageError: no such set, a set that has not been fetched, or files that are not what they should be; the
             message says what to do.
     """
-    if spec == _FOLDER:
+    if spec == FOLDER:
         raise UsageError(f"{spec!r} names no folder; write folder:PATH")
-    if spec.startswith(_FOLDER):
-        return open_folder(Path(spec.removeprefix(_FOLDER)).expanduser(), seed=seed)
+    if spec.startswith(FOLDER):
+        return open_folder(Path(spec.removeprefix(FOLDER)).expanduser(), seed=seed, hold_out=hold_out)
     description = describe(spec)
     train, test = _digits() if description.name == "digits" else read(description, data_dir=data_dir)
     return DataSet(name=spec, classes=description.classes, train=_array(train), test=_array(test))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from classicnets.data.images import DataSet
+from classicnets.data.local import absolute
 from classicnets.data.pipeline import batches
 from classicnets.data.sets import open_data
 from classicnets.errors import UsageError
@@ -28,7 +29,8 @@ def evaluate(
         bundle: the network with its classes and preprocessing.
         data: a data set's name, or ``folder:PATH``.
         data_dir: where data sets lie.
-        seed: of the split, for a folder that has no test part of its own.
+        seed: of the split, for a folder without a test part of its own that the bundle was trained on; all images of
+            another such folder are tested.
         batch_size: images at a time; the result does not depend on it.
         workers: processes that read image files.
         begin: told the number of images before the first batch.
@@ -37,7 +39,9 @@ def evaluate(
     Raises:
         UsageError: no such data, or its classes are not the bundle's.
     """
-    opened = open_data(data, data_dir=data_dir, seed=seed)
+    # A folder that the bundle learned from has only its held-out part to test on; any other one is all test.
+    learned_from = bundle.training.get("data") == absolute(data)
+    opened = open_data(data, data_dir=data_dir, seed=seed, hold_out=learned_from)
     must_know_classes(bundle, opened)
     test = batches(opened.test, bundle.preprocessing, batch_size=batch_size, workers=workers)
     begin(len(opened.test))

@@ -21,6 +21,21 @@ def new_run(folder: Path | None, recipe: Recipe) -> Path:
     if folder is None:
         data = recipe.data.split(":")[0]
         folder = Path("runs") / f"{recipe.network}-{data}-{time.strftime('%Y%m%d-%H%M%S')}"
+    must_be_free(folder)
+    file = folder / RECIPE
+    if file.exists() and read_fields(file) != recipe.model_dump(mode="json"):
+        raise UsageError(f"--out {folder} holds the recipe of another run; name another folder")
+    write(file, recipe)
+    return folder
+
+
+def must_be_free(folder: Path) -> None:
+    """Make sure that ``folder`` can take a new run. One that ended before its first checkpoint is not in the way:
+    the same can be started there again, which `new_run` makes sure of.
+
+    Raises:
+        UsageError: the folder holds something else, or cannot be looked into.
+    """
     try:
         holds = {path.name for path in folder.iterdir()}
     except FileNotFoundError:
@@ -29,12 +44,10 @@ def new_run(folder: Path | None, recipe: Recipe) -> Path:
         raise UsageError(f"--out {folder} is a file, or lies in one; name a folder for the run") from error
     except OSError as error:
         raise UsageError(f"--out {folder} cannot be looked into: {error.strerror or error}") from error
-    if RECIPE in holds:
+    if RECIPE in holds and (checkpoints(folder / "checkpoints") or "bundle" in holds):
         raise UsageError(f"--out {folder} holds another run; name another folder, or go on with that run by --resume")
-    if holds:
+    if holds - {RECIPE, "checkpoints"}:
         raise UsageError(f"--out {folder} holds other files; name a new or an empty folder")
-    write(folder / RECIPE, recipe)
-    return folder
 
 
 def old_run(folder: Path, wanted: Mapping[str, Any]) -> Recipe:

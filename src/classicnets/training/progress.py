@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from classicnets.training.history import Epoch
 
@@ -28,14 +28,14 @@ class TrainingProgress:
         self.console = console
         self._bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[figures]}"),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=console,
             disable=not console.is_terminal,
             transient=True,
+            redirect_stdout=False,
             speed_estimate_period=60,
         )
         self._task: TaskID = self._bar.add_task(

@@ -5,9 +5,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from classicnets import catalog
+from classicnets.data.local import absolute
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
 from classicnets.files import write_text
@@ -143,6 +152,11 @@ class Recipe(_Section):
     keep: Literal["last", "best"] = "last"
     checkpoint_steps: int | None = Field(default=None, gt=0)
     workers: int | None = Field(default=None, ge=0)
+
+    @field_validator("data")
+    @classmethod
+    def _anywhere(cls, data: str) -> str:
+        return absolute(data)
 
     @field_validator("options")
     @classmethod

@@ -23,7 +23,7 @@ from classicnets.files import remove_unfinished
 from classicnets.networks import create
 from classicnets.networks.chain import Chain
 from classicnets.training.checkpoints import WholeCheckpoints
-from classicnets.training.folder import new_run, newest_checkpoint, old_run
+from classicnets.training.folder import must_be_free, new_run, newest_checkpoint, old_run
 from classicnets.training.keeper import Keeper
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.processor import keep_freed_memory, multiplies_bf16
@@ -78,6 +78,8 @@ def train(
     console = console or Console(stderr=True)
     if resume and out is None:
         raise UsageError("--resume needs --out, the folder of the run to go on with")
+    if out is not None and not resume:
+        must_be_free(out)
     recipe = old_run(out, wanted or {}) if resume and out is not None else complete(dict(fields))
     data = open_data(recipe.data, data_dir=data_dir, seed=recipe.seed)
     network = _network(recipe, data)

@@ -156,6 +156,9 @@ def _read_description(folder: Path) -> Description:
         )
     path = _description_file(folder)
     if not path.is_file():
+        inside = folder / "bundle"
+        if (inside / DESCRIPTION).is_file():
+            raise UsageError(f"{folder} is a run; its bundle is {inside}")
         what = "does not exist" if not folder.exists() else f"has no {DESCRIPTION}"
         raise UsageError(f"{folder} {what}: a bundle is a folder with {DESCRIPTION} and {TENSORS}, as train writes it")
     if path.stat().st_size > _LARGEST_DESCRIPTION:
