@@ -16,7 +16,7 @@ from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.networks import create
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.recipe import complete
-from classicnets.training.run import Run, train
+from classicnets.training.run import Run, resume, train
 
 LENET5 = {
     "network": "lenet5",
@@ -29,9 +29,14 @@ LENET5 = {
 }
 
 
-def run(folder: Path, fields: Mapping[str, Any] = LENET5, *, resume: bool = False, **more: Any) -> Run:
+def run(folder: Path, fields: Mapping[str, Any] = LENET5, **more: Any) -> Run:
     """Train without a word, with ``more`` in the place of the fields."""
-    return train({**fields, **more}, out=folder, resume=resume, console=silent())
+    return train({**fields, **more}, out=folder, console=silent())
+
+
+def go_on(folder: Path) -> Run:
+    """Resume without a word."""
+    return resume(folder, console=silent())
 
 
 def silent() -> Console:

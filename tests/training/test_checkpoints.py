@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from classicnets.errors import UsageError
 from classicnets.training.checkpoints import WholeCheckpoints, checkpoint_path, checkpoints, read_checkpoint
 from classicnets.training.folder import newest_checkpoint
-from tests.training.small_runs import equal, run, weights
+from tests.training.small_runs import equal, go_on, run, weights
 
 CONTENT = {"global_step": 3, "state_dict": {"weight": torch.arange(12.0).reshape(3, 4)}, "note": ["text", 0.1, None]}
 
@@ -172,7 +172,7 @@ class TestOfARun:
         assert found is not None
         assert found[0].name == "step-000000023.ckpt"
         shutil.rmtree(folder / "bundle")
-        run(folder, resume=True)
+        go_on(folder)
         assert equal(weights(folder), weights(finished))
         assert read_checkpoint(newest)["global_step"] == 46
 
@@ -180,7 +180,7 @@ class TestOfARun:
         for path in checkpoints(folder / "checkpoints"):
             path.write_bytes(b"damaged")
         with pytest.raises(UsageError, match=r"step-000000046\.ckpt is damaged"):
-            run(folder, resume=True)
+            go_on(folder)
 
     def test_of_another_recipe_is_refused(self, folder: Path) -> None:
         recipe = folder / "recipe.yaml"
@@ -188,12 +188,12 @@ class TestOfARun:
         with pytest.raises(
             UsageError, match=r"step-000000046\.ckpt was written when recipe\.yaml said otherwise of netw"
         ):
-            run(folder, resume=True)
+            go_on(folder)
 
     def test_of_nobody_knows_what_is_refused(self, folder: Path) -> None:
         torch.save({"global_step": 60}, folder / "checkpoints" / "step-000000060.ckpt")
         with pytest.raises(UsageError, match="is no checkpoint of a run"):
-            run(folder, resume=True)
+            go_on(folder)
 
 
 def assert_content(found: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from classicnets.training.module import TrainedNetwork
 from classicnets.training.progress import TrainingProgress
 from classicnets.training.recipe import complete
 from classicnets.training.stream import Stream
-from tests.training.small_runs import LENET5, equal, run, silent, tiny_batches, weights
+from tests.training.small_runs import LENET5, equal, go_on, run, silent, tiny_batches, weights
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ class TestCtrlC:
                 run(folder)
         assert signal.getsignal(signal.SIGINT) is own_handler
         assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-000000010.ckpt"]
-        run(folder, resume=True)
+        go_on(folder)
         assert equal(weights(folder), weights(tmp_path / "undisturbed"))
 
     def test_in_the_last_step_comes_too_late_to_stop_anything(

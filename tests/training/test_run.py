@@ -18,7 +18,7 @@ from classicnets.training.history import Epoch
 from classicnets.training.recipe import read_fields
 from classicnets.training.run import Run, train
 from classicnets.weights import bundle
-from tests.training.small_runs import LENET5, equal, run, silent, weights
+from tests.training.small_runs import LENET5, equal, go_on, run, weights
 
 CROSS_ENTROPY: dict[str, Any] = {"loss": {"name": "cross_entropy"}}
 # The command line on a disk that is full from the twelfth step on: no file may then grow beyond 64 KiB.
@@ -116,7 +116,7 @@ class TestRepetition:
 
     def test_a_finished_run_is_only_tested_again(self, finished: Run) -> None:
         before = (finished.bundle / "model.safetensors").stat().st_mtime_ns
-        again = run(finished.folder, resume=True)
+        again = go_on(finished.folder)
         assert again.evaluation.top1_errors == finished.evaluation.top1_errors
         assert (finished.bundle / "model.safetensors").stat().st_mtime_ns == before
 
@@ -201,9 +201,9 @@ class TestMistakes:
         with pytest.raises(UsageError, match=r"preprocessing\.channels is 3, but lenet5 takes 1"):
             run(tmp_path / "run", preprocessing=colour)
 
-    def test_resume_without_a_folder(self) -> None:
-        with pytest.raises(UsageError, match="--resume needs --out"):
-            train(LENET5, resume=True, console=silent())
+    def test_resume_without_a_run(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="there is no run in"):
+            go_on(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +260,6 @@ def test_a_full_disk_costs_the_checkpoint_that_did_not_fit_and_nothing_else(tmp_
     ]
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-000000008.ckpt"]
     fields = read_fields(folder / "recipe.yaml")
-    run(folder, fields, resume=True)
+    go_on(folder)
     run(undisturbed, fields)
     assert equal(weights(folder), weights(undisturbed))

@@ -47,7 +47,8 @@ def train(
 
         try:
             from classicnets.training.keeper import Interrupted
-            from classicnets.training.run import train as run_recipe
+            from classicnets.training.run import resume as resume_run
+            from classicnets.training.run import train as start_run
         except ModuleNotFoundError as error:
             raise require("train", error) from error
 
@@ -56,14 +57,15 @@ def train(
     wanted |= {field: value for field, value in given.items() if value is not None}
     for assignment in set_ or []:
         override(wanted, assignment)
-    fields = wanted
-    if not resume:
-        if wanted.get("network") is None or wanted.get("data") is None:
-            missing = "a network" if wanted.get("network") is None else "--data"
-            raise UsageError(f"train needs {missing}, for example: classicnets train lenet5 --data digits")
-        fields = merge(default_recipe(str(wanted["network"]), str(wanted["data"])), wanted)
+    if not resume and (wanted.get("network") is None or wanted.get("data") is None):
+        missing = "a network" if wanted.get("network") is None else "--data"
+        raise UsageError(f"train needs {missing}, for example: classicnets train lenet5 --data digits")
     try:
-        run = run_recipe(fields, wanted=wanted, out=out, resume=resume, data_dir=data_dir, console=messages())
+        if resume and out is not None:
+            run = resume_run(out, wanted=wanted, data_dir=data_dir, console=messages())
+        else:
+            fields = merge(default_recipe(str(wanted["network"]), str(wanted["data"])), wanted)
+            run = start_run(fields, out=out, data_dir=data_dir, console=messages())
     except Interrupted as interruption:
         messages().print(str(interruption), highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(EXIT_INTERRUPTED) from interruption

@@ -78,7 +78,7 @@ class TrainedNetwork(lightning.LightningModule):
         loss = loss_of(self.recipe.loss, logits, batch.labels)
         self.images += len(batch.labels)
         # Summed where the network runs: reading a number at every step would make an accelerator wait.
-        self.losses = self.losses + loss.detach().double() * len(batch.labels)
+        self.losses = self.losses + loss.detach() * len(batch.labels)
         self.errors = self.errors + (logits.detach().argmax(dim=1) != batch.labels).sum()
         return loss
 
@@ -149,6 +149,6 @@ class TrainedNetwork(lightning.LightningModule):
         return counted
 
     def _forget_counts(self) -> None:
-        self.losses = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.losses = torch.zeros((), device=self.device)
         self.errors = torch.zeros((), dtype=torch.int64, device=self.device)
         self.images = 0

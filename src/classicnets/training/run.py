@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,15 @@ class Run:
 def train(
     fields: Mapping[str, Any],
     *,
-    wanted: Mapping[str, Any] | None = None,
     out: Path | None = None,
-    resume: bool = False,
     data_dir: Path | None = None,
     console: Console | None = None,
 ) -> Run:
     """Train a network as a recipe says, and keep the run in a folder.
 
     Args:
-        fields: of the recipe; see `Recipe`. With ``resume`` they are read from the folder instead.
-        wanted: with ``resume``, the fields that the run must have been started with.
+        fields: of the recipe; see `Recipe`.
         out: the run's folder; None makes one under ``runs/``.
-        resume: go on with the run in ``out`` where its last checkpoint stands; the result is the same, bit for bit,
-            as if it had never stopped.
         data_dir: where data sets lie.
         console: where progress goes; None stands for standard error.
 
@@ -75,16 +70,39 @@ def train(
         UsageError: a mistake in the recipe, the data or the folder.
         Interrupted: Ctrl-C; the run can be resumed.
     """
-    console = console or Console(stderr=True)
-    if resume and out is None:
-        raise UsageError("--resume needs --out, the folder of the run to go on with")
-    if out is not None and not resume:
+    if out is not None:
         must_be_free(out)
-    recipe = old_run(out, wanted or {}) if resume and out is not None else complete(dict(fields))
+    return _run(complete(dict(fields)), lambda recipe: new_run(out, recipe), data_dir, console)
+
+
+def resume(
+    folder: Path,
+    *,
+    wanted: Mapping[str, Any] | None = None,
+    data_dir: Path | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Go on with a run where its last checkpoint stands; the result is the same, bit for bit, as if never stopped.
+
+    Args:
+        folder: of the run.
+        wanted: fields of the recipe that the run must have been started with.
+        data_dir: where data sets lie.
+        console: where progress goes; None stands for standard error.
+
+    Raises:
+        UsageError: there is no such run, its checkpoints are damaged, or its data has changed.
+        Interrupted: Ctrl-C; the run can be resumed again.
+    """
+    return _run(old_run(folder, wanted or {}), lambda recipe: folder, data_dir, console)
+
+
+def _run(recipe: Recipe, folder_for: Callable[[Recipe], Path], data_dir: Path | None, console: Console | None) -> Run:
+    console = console or Console(stderr=True)
     data = open_data(recipe.data, data_dir=data_dir, seed=recipe.seed)
     network = _network(recipe, data)
     recipe = _with_preprocessing(recipe, network)
-    folder = out if resume and out is not None else new_run(out, recipe)
+    folder = folder_for(recipe)
     _fit(recipe, data, network, folder, console)
     return _conclude(recipe, data, folder, console)
 
