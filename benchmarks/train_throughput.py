@@ -1,33 +1,32 @@
 """How many images a second ResNet-20 learns from on CIFAR-10, against the plain PyTorch way in the same run.
 
-Three sides, each in a process of its own, in turn, round after round:
+Three sides, each in a process of its own that stands still while another one works:
 
-- classicnets: `classicnets train` as a user runs it, data pipeline and all, tests and checkpoints not counted;
+- classicnets: the trainer, the batches and the step that `classicnets train` uses;
 - plain loop: eager, NCHW, float32, a DataLoader with two workers that augment image by image with Pillow;
 - plain step: the same network and step on one batch that is already there, no data pipeline at all.
 
-The table shows medians, and ratios to each plain side taken within a round.
+The sides take turns every few steps, so that a machine whose speed drifts is equally fast for all of them. A ratio is
+taken between neighbouring blocks of steps; the table shows medians.
 
     python benchmarks/train_throughput.py --data-dir DATA --json throughput.json
 """
 
-import csv
 import json
-import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from itertools import repeat
 from pathlib import Path
 from typing import Annotated, Any
 
+import lightning
 import torch
 import torch.nn.functional as F
 import typer
-from data_throughput import PlainMemory
+from data_throughput import PlainMemory, machine
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -36,12 +35,35 @@ from torch.utils.data import DataLoader
 from classicnets.data.images import ImageArray
 from classicnets.data.sets import open_data
 from classicnets.files import write_text
+from classicnets.training.module import TrainedNetwork
+from classicnets.training.parts import filled_in, network_of, quiet_lightning, stream_of, trainer_of
+from classicnets.training.processor import keep_freed_memory
+from classicnets.training.recipe import complete, default_recipe, merge
 
 BATCH = 128
-WARM_UP = 8  # steps before the clock runs
-SIDES = ("classicnets", "plain loop", "plain step")
+WARM_UP = 10  # steps before the first block
+OURS = "classicnets"
+SIDES = (OURS, "plain loop", "plain step")
 
 console = Console()
+
+
+class Pace:
+    """A side's end of the line: waits for the word to go on, and answers with the seconds that a block took."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.taken = -WARM_UP
+        self.started = 0.0
+
+    def step(self) -> None:
+        """To be called after each step."""
+        self.taken += 1
+        if self.taken == self.steps:
+            print(time.perf_counter() - self.started, flush=True)
+        if self.taken in (0, self.steps):
+            sys.stdin.readline()
+            self.taken, self.started = 0, time.perf_counter()
 
 
 class PlainBlock(nn.Module):
@@ -77,99 +99,115 @@ def plain_network() -> nn.Module:
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
-def plain_rate(batches: Iterable[Any], seconds: float) -> float:
-    """Images a second of the usual training loop over ``batches``."""
+def train_plainly(batches: Iterable[Any], pace: Pace) -> None:
+    """The usual training loop."""
     network = plain_network().train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    images, started, total_loss = 0, 0.0, 0.0
-    for step, (inputs, labels) in enumerate(batches):
-        if step == WARM_UP:
-            started = time.perf_counter()
+    total_loss = 0.0
+    for inputs, labels in batches:
         optimizer.zero_grad()
         loss = F.cross_entropy(network(inputs), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total_loss += loss.item()
-        if step >= WARM_UP:
-            images += len(labels)
-            if time.perf_counter() - started > seconds:
-                break
-    return images / (time.perf_counter() - started)
+        pace.step()
 
 
-def plain_loop(data_dir: Path | None, seconds: float) -> float:
+def plain_loop(data_dir: Path | None, pace: Pace) -> None:
     """With the usual data pipeline."""
     images = open_data("cifar10", data_dir=data_dir).train
     assert isinstance(images, ImageArray)
-    return plain_rate(DataLoader(PlainMemory(images), batch_size=BATCH, shuffle=True, num_workers=2), seconds)
+    loader = DataLoader(PlainMemory(images), batch_size=BATCH, shuffle=True, num_workers=2, persistent_workers=True)
+    train_plainly((batch for epoch in repeat(loader) for batch in epoch), pace)
 
 
-def plain_step(seconds: float) -> float:
+def plain_step(pace: Pace) -> None:
     """Without any data pipeline."""
-    return plain_rate(repeat((torch.randn(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,)))), seconds)
+    train_plainly(repeat((torch.randn(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,)))), pace)
 
 
-def classicnets_rate(data_dir: Path | None) -> float:
-    """What `classicnets train` writes into metrics.csv for an epoch."""
-    from classicnets.training.recipe import default_recipe, merge
-    from classicnets.training.run import train
+def ours(data_dir: Path | None, pace: Pace) -> None:
+    """As `classicnets train` does it, but for what a run keeps on disk."""
 
-    wanted = {"network": "resnet20_cifar", "data": "cifar10", "epochs": 1, "batch_size": BATCH}
-    with tempfile.TemporaryDirectory() as folder:
-        run = train(merge(default_recipe("resnet20_cifar", "cifar10"), wanted), out=Path(folder), data_dir=data_dir)
-        with (run.folder / "metrics.csv").open(newline="") as file:
-            return float(next(csv.DictReader(file))["images_per_second"])
+    class Paced(lightning.Callback):
+        def on_train_batch_end(self, *_arguments: Any) -> None:
+            pace.step()
+
+    wanted = {"network": "resnet20_cifar", "data": "cifar10", "epochs": 100, "batch_size": BATCH}
+    recipe = complete(merge(default_recipe("resnet20_cifar", "cifar10"), wanted))
+    data = open_data("cifar10", data_dir=data_dir)
+    network = network_of(recipe, data)
+    recipe = filled_in(recipe, network)
+    stream = stream_of(recipe, data)
+    keep_freed_memory()
+    with quiet_lightning():
+        trainer_of(recipe, Paced()).fit(TrainedNetwork(network, recipe, len(stream)), stream)
 
 
-def measure(side: str, data_dir: Path | None, seconds: float) -> float:
-    """One side's images a second, in a fresh process, so that no side profits from another's settings."""
-    command = [sys.executable, __file__, "--side", side, "--seconds", str(seconds)]
-    command += ["--data-dir", str(data_dir)] if data_dir else []
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return float(done.stdout.splitlines()[-1])
+class Side:
+    """One side's process, seen from outside."""
+
+    def __init__(self, name: str, data_dir: Path | None, steps: int) -> None:
+        command = [sys.executable, __file__, "--side", name, "--steps", str(steps)]
+        command += ["--data-dir", str(data_dir)] if data_dir else []
+        self.steps = steps
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def images_per_second(self) -> float:
+        """Have it take a block of steps."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(file=self.process.stdin, flush=True)
+        return self.steps * BATCH / float(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Have it work no more."""
+        self.process.kill()
+        self.process.wait()
 
 
 def main(
     data_dir: Annotated[Path | None, typer.Option(help="Where data sets lie.")] = None,
-    seconds: Annotated[float, typer.Option(help="How long each plain side runs.")] = 20,
-    rounds: Annotated[int, typer.Option(help="How often the sides take turns.")] = 3,
+    steps: Annotated[int, typer.Option(help="How many steps a side takes before it is another's turn.")] = 10,
+    rounds: Annotated[int, typer.Option(help="How often the sides take turns.")] = 25,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     side: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Measure, print a table, and write JSON where asked."""
     if side is not None:
-        rates = {
-            "classicnets": lambda: classicnets_rate(data_dir),
-            "plain loop": lambda: plain_loop(data_dir, seconds),
-            "plain step": lambda: plain_step(seconds),
-        }
-        print(rates[side]())
+        pace = Pace(steps)
+        run = {OURS: lambda: ours(data_dir, pace), "plain loop": lambda: plain_loop(data_dir, pace)}
+        run.get(side, lambda: plain_step(pace))()
         return
-    measured = []
-    for number in range(rounds):
-        with console.status(f"round {number + 1} of {rounds}"):
-            measured.append({side: measure(side, data_dir, seconds) for side in SIDES})
-    table = Table("ResNet-20, CIFAR-10, batch 128", "images/s", "classicnets is faster by", box=None)
+    sides = [Side(name, data_dir, steps) for name in SIDES]
+    try:
+        for one in sides:
+            one.images_per_second()  # waits until it is warm
+        measured = []
+        with console.status("the sides take turns"):
+            for _ in range(rounds):
+                measured.append({name: one.images_per_second() for name, one in zip(SIDES, sides, strict=True)})
+    finally:
+        for one in sides:
+            one.end()
+    report(measured, json_file)
+
+
+def report(measured: list[dict[str, float]], json_file: Path | None) -> None:
+    """Print the table, and write JSON where asked."""
+    table = Table("ResNet-20, CIFAR-10, batch 128", "images/s", "classicnets is faster by", "quartiles", box=None)
     figures: dict[str, Any] = {"machine": machine(), "rounds": measured, "images_per_second": {}, "ratio": {}}
     for name in SIDES:
-        rate = statistics.median(figures_of[name] for figures_of in measured)
-        ratio = statistics.median(figures_of["classicnets"] / figures_of[name] for figures_of in measured)
-        figures["images_per_second"][name], figures["ratio"][name] = rate, ratio
-        table.add_row(name, f"{rate:,.0f}", "" if name == "classicnets" else f"{ratio:.2f}x")
+        rate = statistics.median(rates[name] for rates in measured)
+        ratios = [rates[OURS] / rates[name] for rates in measured]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        figures["images_per_second"][name], figures["ratio"][name] = rate, middle
+        faster = ("", "") if name == OURS else (f"{middle:.2f}x", f"{low:.2f} to {high:.2f}")
+        table.add_row(name, f"{rate:,.0f}", *faster)
     console.print(table)
-    console.print(", ".join(f"{what} {value}" for what, value in machine().items()), style="dim")
+    console.print(", ".join(f"{what} {value}" for what, value in figures["machine"].items()), style="dim")
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=2) + "\n")
-
-
-def machine() -> dict[str, Any]:
-    """What the figures hold for."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -66,14 +66,24 @@ def test_results_go_to_standard_output_though_a_bar_runs_on_the_terminal(run: Ru
     assert b"looking" in shown
 
 
+def _heed_ctrl_c() -> None:
+    # Where the tests run in the background, a shell has switched Ctrl-C off for them and all that they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_with_one_line(run: Run, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = [*CLASSICNETS, "predict", str(run.bundle), str(pipe)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c
+    ) as process:
         writer = os.open(pipe, os.O_WRONLY)  # opens once the command reads from it: it is looking at images
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        os.close(writer)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(writer)
     assert (process.returncode, out, err) == (130, "", "interrupted\n")

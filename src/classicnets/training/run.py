@@ -1,35 +1,32 @@
 """A training run from its recipe to its bundle and report."""
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
-import torch
 from rich.console import Console
 
-from classicnets.data.defaults import default_preprocessing
 from classicnets.data.images import DataSet
 from classicnets.data.pipeline import batches
 from classicnets.data.sets import open_data
-from classicnets.data.transforms import Preprocessing
-from classicnets.errors import UsageError
 from classicnets.evaluation.counting import Evaluation, evaluate_network
 from classicnets.files import remove_unfinished
-from classicnets.networks import create
 from classicnets.networks.chain import Chain
-from classicnets.training.checkpoints import WholeCheckpoints
 from classicnets.training.folder import must_be_free, new_run, newest_checkpoint, old_run
 from classicnets.training.keeper import Keeper
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.processor import keep_freed_memory, multiplies_bf16
+from classicnets.training.parts import (
+    filled_in,
+    network_of,
+    preprocessing_of,
+    quiet_lightning,
+    stream_of,
+    trainer_of,
+)
+from classicnets.training.processor import keep_freed_memory
 from classicnets.training.progress import TrainingProgress
 from classicnets.training.recipe import Recipe, complete
-from classicnets.training.stream import Stream
 from classicnets.training.summary import write_summary
 from classicnets.weights import bundle
 
@@ -100,49 +97,16 @@ def resume(
 def _run(recipe: Recipe, folder_for: Callable[[Recipe], Path], data_dir: Path | None, console: Console | None) -> Run:
     console = console or Console(stderr=True)
     data = open_data(recipe.data, data_dir=data_dir, seed=recipe.seed)
-    network = _network(recipe, data)
-    recipe = _with_preprocessing(recipe, network)
+    network = network_of(recipe, data)
+    recipe = filled_in(recipe, network)
     folder = folder_for(recipe)
     _fit(recipe, data, network, folder, console)
     return _conclude(recipe, data, folder, console)
 
 
-def _network(recipe: Recipe, data: DataSet) -> Chain:
-    classes = len(data.classes)
-    if recipe.num_classes not in (None, classes):
-        raise UsageError(f"num_classes is {recipe.num_classes}, but {data.name} has {classes} classes; leave it out")
-    torch.manual_seed(recipe.seed)
-    network = create(recipe.network, num_classes=classes, in_channels=recipe.in_channels, **recipe.options)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch leaves it out of its types
-    return network
-
-
-def _with_preprocessing(recipe: Recipe, network: Chain) -> Recipe:
-    channels, *size = network.input_shape
-    if recipe.preprocessing is None:
-        preprocessing = default_preprocessing(recipe.data, channels, (size[0], size[1]))
-        return recipe.model_copy(update={"preprocessing": preprocessing})
-    if recipe.preprocessing.channels != channels:
-        raise UsageError(
-            f"preprocessing.channels is {recipe.preprocessing.channels}, but {network.name} takes {channels}"
-        )
-    return recipe
-
-
 def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: Console) -> None:
-    preprocessing = _preprocessing(recipe)
-    stream = Stream(
-        batches(
-            data.train,
-            preprocessing,
-            batch_size=recipe.batch_size,
-            augmentation=recipe.augmentation,
-            shuffle=True,
-            seed=recipe.seed,
-            workers=recipe.workers,
-        ),
-        recipe.epochs,
-    )
+    preprocessing = preprocessing_of(recipe)
+    stream = stream_of(recipe, data)
     module = TrainedNetwork(network, recipe, len(stream))
     checkpoint = newest_checkpoint(folder)
     if checkpoint:
@@ -166,20 +130,8 @@ def _fit(recipe: Recipe, data: DataSet, network: Chain, folder: Path, console: C
         preprocessing=preprocessing,
         progress=progress,
     )
-    with progress, _quiet_lightning(), keeper.heeding_interrupts():
-        trainer = lightning.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_epochs=1,  # the stream holds all epochs
-            precision="bf16-mixed" if _in_bf16(recipe) else "32-true",
-            gradient_clip_val=recipe.clip_norm,
-            callbacks=[keeper],
-            plugins=[WholeCheckpoints()],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+    with progress, quiet_lightning(), keeper.heeding_interrupts():
+        trainer = trainer_of(recipe, keeper)
         trainer.fit(module, stream, ckpt_path=checkpoint[0] if checkpoint else None, weights_only=True)
 
 
@@ -190,26 +142,3 @@ def _conclude(recipe: Recipe, data: DataSet, folder: Path, console: Console) -> 
         evaluation = evaluate_network(kept.network, test, kept.classes)
         report = write_summary(folder, recipe, kept, test, evaluation)
     return Run(folder=folder, bundle=folder / "bundle", report=report, evaluation=evaluation)
-
-
-def _preprocessing(recipe: Recipe) -> Preprocessing:
-    assert recipe.preprocessing is not None, "filled in before the run began"
-    return recipe.preprocessing
-
-
-def _in_bf16(recipe: Recipe) -> bool:
-    return recipe.precision == "bf16" or (recipe.precision == "auto" and multiplies_bf16())
-
-
-@contextlib.contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's remarks on hardware and loaders, which speak of choices that are made here on purpose."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        logger.setLevel(level)
