@@ -6,8 +6,9 @@ Three sides, each in a process of its own that stands still while another one wo
 - plain loop: eager, NCHW, float32, a DataLoader with two workers that augment image by image with Pillow;
 - plain step: the same network and step on one batch that is already there, no data pipeline at all.
 
-The sides take turns every few steps, so that a machine whose speed drifts is equally fast for all of them. A ratio is
-taken between neighbouring blocks of steps; the table shows medians.
+The sides take turns every few seconds, so that a machine whose speed drifts is equally fast for all of them. Shorter
+turns mislead: threads that have just been woken share a core for a while. A ratio is taken between neighbouring blocks
+of steps; the table shows medians.
 
     python benchmarks/train_throughput.py --data-dir DATA --json throughput.json
 """
@@ -168,8 +169,8 @@ class Side:
 
 def main(
     data_dir: Annotated[Path | None, typer.Option(help="Where data sets lie.")] = None,
-    steps: Annotated[int, typer.Option(help="How many steps a side takes before it is another's turn.")] = 10,
-    rounds: Annotated[int, typer.Option(help="How often the sides take turns.")] = 25,
+    steps: Annotated[int, typer.Option(help="How many steps a side takes before it is another's turn.")] = 50,
+    rounds: Annotated[int, typer.Option(min=2, help="How often the sides take turns.")] = 6,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     side: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:

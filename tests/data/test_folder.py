@@ -272,3 +272,12 @@ def test_a_broken_image_stops_with_one_line(photos: Path, workers: int) -> None:
 def test_images_in_memory_need_no_files() -> None:
     preprocessing = Preprocessing(channels=1, size=(8, 8), mean=(0.5,), std=(0.5,))
     assert isinstance(batches(open_data("digits").test, preprocessing, batch_size=8), MemoryBatches)
+
+
+def test_a_class_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    for name in (b"good", b"bad\xff"):
+        folder = os.fsencode(tmp_path) + b"/" + name
+        os.mkdir(folder)
+        Image.new("RGB", (4, 4)).save(os.fsdecode(folder + b"/1.png"))
+    with pytest.raises(UsageError, match=r"no readable text, 'bad\\udcff'; rename it"):
+        open_folder(tmp_path, seed=0)

@@ -9,7 +9,7 @@ from classicnets.networks.chain import Chain
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowFacts:
+class TableRow:
     """One row.
 
     Attributes:
@@ -24,7 +24,7 @@ class RowFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkFacts:
+class NetworkTable:
     """A whole network.
 
     Attributes:
@@ -41,17 +41,17 @@ class NetworkFacts:
     parameters: int
     aux_parameters: int
     buffers: int
-    rows: tuple[RowFacts, ...]
+    rows: tuple[TableRow, ...]
 
 
-def table(network: Chain) -> NetworkFacts:
+def table(network: Chain) -> NetworkTable:
     """The rows of a network, which may be without weights (on the meta device)."""
     counted: set[nn.Parameter] = set()
     rows = tuple(
-        RowFacts(name=row, output=network.sites[row].shape, parameters=_count_new(module.parameters(), counted))
+        TableRow(name=row, output=network.sites[row].shape, parameters=_count_new(module.parameters(), counted))
         for row, module in network.row_modules()
     )
-    return NetworkFacts(
+    return NetworkTable(
         name=network.name,
         input=network.input_shape,
         parameters=sum(row.parameters for row in rows),

@@ -108,6 +108,12 @@ class Schedule(_Section):
     rise: float = Field(default=0.3, gt=0, lt=1)
     final: float = Field(default=0.0, ge=0, le=1)
 
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.name == "one_cycle" and self.warmup > 0:
+            raise ValueError("one_cycle climbs for the share rise of the run; warmup is for the other schedules")
+        return self
+
 
 class Recipe(_Section):
     """All that decides how a network is trained; ``recipe.yaml`` in a run folder is one, complete.
