@@ -276,8 +276,8 @@ def test_images_in_memory_need_no_files() -> None:
 
 def test_a_class_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for name in (b"good", b"bad\xff"):
-        folder = os.fsencode(tmp_path) + b"/" + name
-        os.mkdir(folder)
-        Image.new("RGB", (4, 4)).save(os.fsdecode(folder + b"/1.png"))
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
+        Image.new("RGB", (4, 4)).save(folder / "1.png")
     with pytest.raises(UsageError, match=r"no readable text, 'bad\\udcff'; rename it"):
         open_folder(tmp_path, seed=0)

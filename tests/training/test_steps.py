@@ -162,8 +162,16 @@ class TestLearningRate:
         assert all(abs(after - before) <= 20 / steps for before, after in itertools.pairwise(found))
         assert found[0] == pytest.approx(start, abs=10 / steps)
 
-    @pytest.mark.parametrize("name", ["constant", "step", "cosine", "one_cycle"])
+    @pytest.mark.parametrize("name", ["constant", "step", "cosine"])
     @pytest.mark.parametrize("warmup", [0.0, 0.9])
     def test_a_run_of_one_step_learns(self, name: str, warmup: float) -> None:
         (share,) = shares(1, name=name, warmup=warmup)
         assert share > 0
+
+    def test_a_run_of_one_step_learns_in_one_cycle(self) -> None:
+        (share,) = shares(1, name="one_cycle")
+        assert share > 0
+
+    def test_one_cycle_with_a_warm_up_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="warmup is for the other schedules"):
+            Schedule(name="one_cycle", warmup=0.1)

@@ -88,8 +88,8 @@ def _scan_classes(path: Path) -> Scanned:
     if not classes:
         raise UsageError(f"{path} has no subfolders; put the images of each class into a subfolder named after it")
     for name in classes:
-        if not name.isprintable() or any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise UsageError(f"{path} has a class folder whose name is no readable text, {ascii(name)}; rename it")
+        if not name.isprintable():
+            raise UsageError(f"{path} has a class folder whose name is no readable text, {name!a}; rename it")
     scanned = {name: scan(path / name) for name in classes}
     empty = [name for name, images in scanned.items() if not images]
     if len(empty) == len(classes):

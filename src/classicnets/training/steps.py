@@ -35,9 +35,9 @@ def optimizer_of(optimizer: Optimizer, network: nn.Module) -> torch.optim.Optimi
     ]
     if optimizer.name == "sgd":
         return torch.optim.SGD(
-            groups, lr=optimizer.lr, momentum=optimizer.momentum, nesterov=optimizer.nesterov, fused=True
+            groups, lr=optimizer.lr, momentum=optimizer.momentum, nesterov=optimizer.nesterov, foreach=True
         )
-    return torch.optim.AdamW(groups, lr=optimizer.lr, betas=optimizer.betas, fused=True)
+    return torch.optim.AdamW(groups, lr=optimizer.lr, betas=optimizer.betas, foreach=True)
 
 
 def learning_rate_of(schedule: Schedule, steps: int) -> Callable[[int], float]:
