@@ -38,11 +38,12 @@ def dying_step(module, batch, batch_idx):
         die()
     return take_step(module, batch, batch_idx)
 
-def dying_save(content, path):
+def dying_save(content, file):
     if when == "save" and content["global_step"] >= step:
-        path.write_bytes(b"half a checkpoint")
+        file.write(b"half a checkpoint")
+        file.flush()
         die()
-    save(content, path)
+    save(content, file)
 
 TrainedNetwork.training_step, torch.save = dying_step, dying_save
 main()
