@@ -1,8 +1,10 @@
 """What is said to a user who gave a wrong name."""
 
+import re
+
 import pytest
 
-from classicnets.errors import UsageError, near
+from classicnets.errors import UsageError, check_choice, near
 
 NAMES = ["lenet5", "lenet5_dense", "resnet20_cifar", "resnet110_cifar", "plain20_cifar"]
 
@@ -35,3 +37,12 @@ def test_nothing_allowed_says_nothing() -> None:
 
 def test_a_usage_error_is_a_value_error() -> None:
     assert issubclass(UsageError, ValueError)
+
+
+def test_a_choice_that_is_none_names_the_choices() -> None:
+    check_choice("shortcut", "B", ("A", "B", "C"))
+    for wrong in ("D", None, ["A"], 1):
+        with pytest.raises(UsageError, match=f"^shortcut must be A, B or C, not {re.escape(repr(wrong))}$"):
+            check_choice("shortcut", wrong, ("A", "B", "C"))
+    with pytest.raises(UsageError, match=r"^gpus must be 2, not 3$"):
+        check_choice("gpus", 3, (2,))

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from classicnets.catalog import list_networks as list_networks
     from classicnets.catalog import paper as paper
     from classicnets.errors import UsageError as UsageError
-    from classicnets.networks import create as create
     from classicnets.networks.features import features as features
-    from classicnets.weights.bundle import load_network as load
+    from classicnets.networks.fully_convolutional import fully_convolutional as fully_convolutional
+    from classicnets.weights.creating import create as create
+    from classicnets.weights.exporting import save_as as save_as
+    from classicnets.weights.loading import load as load
 
 _HOMES = {
     "UsageError": "classicnets.errors:UsageError",
-    "create": "classicnets.networks:create",
+    "create": "classicnets.weights.creating:create",
     "features": "classicnets.networks.features:features",
+    "fully_convolutional": "classicnets.networks.fully_convolutional:fully_convolutional",
     "list_networks": "classicnets.catalog:list_networks",
-    "load": "classicnets.weights.bundle:load_network",
+    "load": "classicnets.weights.loading:load",
     "paper": "classicnets.catalog:paper",
+    "save_as": "classicnets.weights.exporting:save_as",
 }
-__all__ = ["UsageError", "create", "features", "list_networks", "load", "paper"]
+__all__ = ["UsageError", "create", "features", "fully_convolutional", "list_networks", "load", "paper", "save_as"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """What a user can get wrong, said in one line."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UsageError(ValueError):
@@ -23,3 +23,11 @@ def near(given: str, allowed: Iterable[str], *, most: int = 4) -> str:
         return f"; did you mean {', '.join(close)}?"
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"; known: {shown}" if shown else ""
+
+
+def check_choice(option: str, given: object, choices: Sequence[object]) -> None:
+    """Raise a UsageError, which names the choices, where an option is none of them."""
+    if given not in choices:
+        *others, last = map(str, choices)
+        allowed = f"{', '.join(others)} or {last}" if others else last
+        raise UsageError(f"{option} must be {allowed}, not {given!r}")

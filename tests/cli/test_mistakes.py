@@ -17,14 +17,14 @@ TRAIN = ("train", "lenet5", "--data", "digits", "--epochs", "1")
         (("--foo",), "--foo"),
         (("list", "--foo"), "--foo"),
         (("list", "extra"), "extra"),
-        (("list", "--family", "lenet"), "did you mean lenet5?"),
+        (("list", "--family", "lenet"), "did you mean lenet5"),
         (("show",), "NETWORK"),
         (("show", "lenet6"), "did you mean lenet5"),
         (("show", "resnet21_cifar"), "6n + 2"),
         (("show", "resnet20_cifar", "--set", "shortcu=B"), "did you mean shortcut?"),
         (("show", "resnet20_cifar", "--set", "shortcut"), "NAME=VALUE"),
         (("show", "resnet20_cifar", "--set", "shortcut=["), "not YAML"),
-        (("show", "resnet20_cifar", "--set", "shortcut=Z"), "A, B or C"),
+        (("show", "resnet20_cifar", "--set", "shortcut=Z"), "A, B, C, A-pooled or B-pooled"),
         (("show", "resnet20_cifar", "--set", "num_classes=3"), "--num-classes 3"),
         (("show", "resnet20_cifar", "--set", "name=x"), "no option 'name'"),
         (("show", "lenet5", "--num-classes", "0"), "at least 1"),
@@ -151,7 +151,9 @@ def test_a_bundle_is_evaluated_on_its_own_classes_only(
     assert "has 2" in told
 
 
-def test_a_pickle_is_no_bundle(command: Command, tmp_path: Path) -> None:
+def test_a_pickle_of_anything_is_no_file_of_weights(command: Command, tmp_path: Path) -> None:
     pickled = tmp_path / "model.pt"
     pickled.write_bytes(b"\x80\x04K\x01.")
-    assert "never loaded" in command("evaluate", pickled).mistake()
+    assert f"{pickled} is broken, or no file of tensors" in command("evaluate", pickled).mistake()
+    pickled.write_bytes(b"\x80\x02cos\ngetcwd\n)R.")
+    assert f"{pickled} is refused: its pickle wants to run 'os.getcwd'" in command("evaluate", pickled).mistake()

@@ -21,7 +21,7 @@ def test_list_outside_of_a_terminal_breaks_no_line_and_has_no_colour(command: Co
     out = command("list").out
     assert "\x1b" not in out
     assert "20,421,274" not in out
-    assert "19,421,274  2,829.2 M  7.93% on CIFAR-10 test" in out
+    assert "19,421,274   2,829.2 M  7.93% top-1, one 32x32 view" in out
 
 
 def test_list_tells_what_is_not_certain(command: Command) -> None:
@@ -67,6 +67,43 @@ def test_show_tells_where_the_code_departs_from_the_paper(command: Command) -> N
     assert "total" in out
     assert "60,000" in out
     assert sum(line.startswith("departs: ") for line in out.splitlines()) >= 2
+
+
+def test_show_puts_the_printed_table_beside_the_computed_one(command: Command) -> None:
+    lines = command("show", "googlenet").out.splitlines()
+    assert next(line.split() for line in lines if line.startswith("inception_3a")) == [
+        *("inception_3a", "256", "x", "28", "x", "28", "163,696", "159K", "128M")
+    ]
+    assert any(line.startswith("contradiction: conv1: 2.7K parameters") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "contradiction"),
+    [("alexnet", "253,440"), ("googlenet", "2.7K"), ("vgg16", "96 MB"), ("lenet5", "345,308")],
+)
+def test_show_flags_what_cannot_hold(command: Command, name: str, contradiction: str) -> None:
+    told = [line for line in command("show", name).out.splitlines() if line.startswith("contradiction: ")]
+    assert any(contradiction in line for line in told)
+
+
+def test_show_tells_the_whole_paper_on_request(command: Command) -> None:
+    short = command("show", "alexnet").out
+    whole = command("show", "alexnet", "--paper").out
+    for part in ("training", "augmentation", "tests", "claims", "other results"):
+        assert f"\n{part}\n" in whole
+        assert f"\n{part}\n" not in short
+    ensembles = [line.split() for line in whole.splitlines() if line.startswith("five networks")]
+    assert [(line[2], line[-1]) for line in ensembles] == [("38.1%", "5"), ("16.4%", "5"), ("16.4%", "5")]
+
+
+@pytest.mark.parametrize("name", catalog.list_networks())
+def test_show_knows_every_network(command: Command, name: str) -> None:
+    shown = json.loads(command("show", name, "--json").out)
+    facts = catalog.paper(name).facts(name)
+    assert facts.parameters is not None
+    assert shown["parameters"] == facts.parameters.value
+    assert shown["paper"]["summary"]
+    assert shown["paper"]["citation"].startswith(catalog.paper(name).authors[0])
 
 
 def test_data_list(command: Command) -> None:

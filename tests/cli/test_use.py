@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+import classicnets as cn
 from classicnets.training.run import Run
 from classicnets.weights import bundle
 from tests.cli.command import Command
@@ -117,3 +118,32 @@ def test_evaluate_does_not_trust_the_summary(
 ) -> None:
     bundle.save(tmp_path, dataclasses.replace(bundle.load(run.bundle), training=training))
     assert told in command("evaluate", tmp_path).mistake()
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """Weights of torchvision's ResNet-18 for three classes, which no bundle is around."""
+    file = tmp_path / "resnet18.pth"
+    cn.save_as("torchvision", cn.create("resnet18", num_classes=3), file)
+    return file
+
+
+def test_predict_and_evaluate_take_other_librarys_weights(command: Command, foreign: Path, tmp_path: Path) -> None:
+    for name in "012":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 40), (80 * int(name), 0, 0)).save(tmp_path / "photos" / name / "a.png")
+    outcome = command("predict", f"torchvision:resnet18@{foreign}", tmp_path / "photos", "--json")
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [sorted(guess["class"] for guess in line["predictions"]) for line in lines] == [["0", "1", "2"]] * 3
+    assert (outcome.code, outcome.err) == (0, "")
+    outcome = command("evaluate", foreign, "--data", f"folder:{tmp_path / 'photos'}", "--json")
+    assert (outcome.code, outcome.json()["images"], outcome.json()["report"]) == (0, 3, None)
+    assert outcome.json()["bundle"] == str(foreign)
+
+
+def test_weights_that_cannot_be_had_are_a_line(command: Command, foreign: Path) -> None:
+    assert "resnet55" in command("predict", "torchvision:resnet55", "a.png").mistake()
+    assert "expects shape" in command("evaluate", f"timm:resnet34@{foreign}").mistake()
+    assert (
+        "does not say what it was trained on; give --data" in command("evaluate", f"timm:resnet18@{foreign}").mistake()
+    )

@@ -281,3 +281,18 @@ def test_a_class_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
         Image.new("RGB", (4, 4)).save(folder / "1.png")
     with pytest.raises(UsageError, match=r"no readable text, 'bad\\udcff'; rename it"):
         open_folder(tmp_path, seed=0)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_obey_the_order_of_channels(photos: Path, augmentation: Augmentation | None, workers: int) -> None:
+    data = files(open_folder(photos, seed=0).train)
+    reverse = {"mean": PREPROCESSING.mean[::-1], "std": PREPROCESSING.std[::-1], "channel_order": "bgr"}
+    for one, other in zip(
+        *(
+            FolderBatches(data, preprocessing, batch_size=4, augmentation=augmentation, workers=workers)
+            for preprocessing in (PREPROCESSING, PREPROCESSING.model_copy(update=reverse))
+        ),
+        strict=True,
+    ):
+        assert torch.equal(one.images.flip(1), other.images)

@@ -149,3 +149,21 @@ def test_the_number_of_threads_is_left_as_it_was() -> None:
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("kind", AUGMENTATIONS)
+def test_batches_obey_the_order_of_channels(kind: str) -> None:
+    figures = FIGURES[3]
+    reverse = {"mean": figures["mean"][::-1], "std": figures["std"][::-1], "channel_order": "bgr"}
+    one, other = (
+        everything(
+            MemoryBatches(
+                images(),
+                Preprocessing(**PREPROCESSINGS["cropped"] | figures | changes),
+                batch_size=5,
+                augmentation=AUGMENTATIONS[kind],
+            )
+        )
+        for changes in ({}, reverse)
+    )
+    assert torch.equal(one.images.flip(1), other.images)

@@ -38,8 +38,10 @@ def smooth(height: int, width: int) -> torch.Tensor:
         {"resize": 8},
         {"fit": "pad", "resize": 20},
         {"sise": (8, 8)},
+        {"channel_order": "grb"},
+        {"channel_order": "bgr", **GREY},
     ],
-    ids=["mean", "std", "size", "crop", "pad", "typo"],
+    ids=["mean", "std", "size", "crop", "pad", "typo", "order", "order of grey"],
 )
 def test_a_preprocessing_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
@@ -207,3 +209,24 @@ def test_a_normalised_value_does_not_depend_on_its_place_in_the_batch() -> None:
     got = normalise(pixels, Preprocessing(size=(33, 17), fit="stretch", **COLOUR))
     alone = normalise(pixels[:1], Preprocessing(size=(33, 17), fit="stretch", **COLOUR))
     assert torch.equal(got, alone.expand_as(got))
+
+
+def test_channels_come_in_the_networks_order_and_so_do_the_figures() -> None:
+    pixels = torch.stack([noise(7, 5), noise(7, 5) // 2])
+    preprocessing = Preprocessing(size=(7, 5), channel_order="bgr", **COLOUR)
+    got = normalise(pixels, preprocessing)
+    expected = (pixels.numpy()[..., ::-1].astype(np.float64) / 255 - preprocessing.mean) / preprocessing.std
+    assert got.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_allclose(got.permute(0, 2, 3, 1).numpy(), expected, atol=2e-6)
+
+
+def test_caffes_pixels_are_a_matter_of_the_figures() -> None:
+    caffe = Preprocessing(
+        size=(7, 5),
+        channel_order="bgr",
+        mean=(103.939 / 255, 116.779 / 255, 123.68 / 255),
+        std=(1 / 255, 1 / 255, 1 / 255),
+    )
+    pixels = noise(7, 5)[None]
+    expected = pixels.numpy()[..., ::-1].astype(np.float64) - (103.939, 116.779, 123.68)
+    np.testing.assert_allclose(normalise(pixels, caffe).permute(0, 2, 3, 1).numpy(), expected, atol=2e-4)

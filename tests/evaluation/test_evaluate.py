@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from classicnets.data.images import DataSet, ImageArray
 from classicnets.errors import UsageError
-from classicnets.evaluation.evaluate import evaluate
+from classicnets.evaluation.evaluate import evaluate, must_know_classes
 from classicnets.evaluation.predict import find_images, predict
 from classicnets.weights.bundle import Bundle
+from classicnets.weights.imagenet import class_folders, class_names
 from tests.evaluation.pictures import CLASSES, folder
 
 
@@ -61,3 +64,12 @@ def test_other_classes_are_refused(photo_bundle: Bundle, tmp_path: Path, classes
     path = folder(tmp_path, images=1)
     with pytest.raises(UsageError, match=told):
         evaluate(replace(photo_bundle, classes=classes), f"folder:{path}", workers=0)
+
+
+def test_imagenets_folders_stand_for_its_classes(photo_bundle: Bundle) -> None:
+    images = ImageArray(pixels=torch.zeros(0, 8, 8, 3, dtype=torch.uint8), labels=np.zeros(0, dtype=np.int64))
+    data = DataSet(name="folder:imagenet", classes=class_folders(), train=images, test=images)
+    must_know_classes(replace(photo_bundle, classes=class_names()), data)
+    must_know_classes(replace(photo_bundle, classes=class_folders()), data)
+    with pytest.raises(UsageError, match="class 0 is 'toilet tissue' in the bundle and 'n01440764' in folder:imagenet"):
+        must_know_classes(replace(photo_bundle, classes=class_names()[::-1]), data)

@@ -1,6 +1,7 @@
 """Predictions come in order, one an image, whatever the others are."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,17 @@ def test_weights_that_are_no_numbers_are_told(photo_bundle: Bundle, tmp_path: Pa
         next(photo_bundle.network.parameters()).fill_(math.nan)
     with pytest.raises(UsageError, match="not a number"):
         list(predict(photo_bundle, [str(picture(tmp_path / "a.png", seed=0))]))
+
+
+def test_a_network_is_shown_its_own_order_of_channels(photo_bundle: Bundle, tmp_path: Path) -> None:
+    path = str(picture(tmp_path / "a.png", seed=0))
+    (expected,) = predict(photo_bundle, [path])
+    weight = photo_bundle.network.get_parameter("conv1.convolution.weight")
+    with torch.no_grad():
+        weight.copy_(weight.flip(1))
+    given = photo_bundle.preprocessing
+    reverse = {"mean": given.mean[::-1], "std": given.std[::-1], "channel_order": "bgr"}
+    (found,) = predict(replace(photo_bundle, preprocessing=given.model_copy(update=reverse)), [path])
+    assert [guess.index for guess in found.guesses] == [guess.index for guess in expected.guesses]
+    for guess, wanted in zip(found.guesses, expected.guesses, strict=True):
+        assert guess.probability == pytest.approx(wanted.probability, abs=1e-5)

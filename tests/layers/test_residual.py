@@ -60,3 +60,11 @@ def test_the_gradient_of_a_residual_is_that_of_the_plain_formula() -> None:
     torch.autograd.backward(Residual(branch, nn.Identity())(ours).square().sum())
     torch.autograd.backward((branch(theirs) + theirs).relu().square().sum())
     torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_what_stands_before_is_shared_and_what_stands_after_takes_the_sum() -> None:
+    branch, before, after = nn.Conv2d(4, 4, 3, padding=1), nn.Tanh(), nn.Sigmoid()
+    images = torch.randn(2, 4, 6, 6)
+    shared = images.tanh()
+    expected = (branch(shared) + shared).sigmoid()
+    torch.testing.assert_close(Residual(branch, nn.Identity(), before=before, after=after)(images), expected)

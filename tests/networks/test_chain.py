@@ -159,7 +159,9 @@ def test_features_of_no_list_of_rows_are_refused(network: Chain, wrong: list[str
 
 def test_a_design_too_deep_for_its_image_says_where(network: Chain) -> None:
     tiny = Design(rows=rows(conv1=convolution(2, 3), conv2=convolution(2, 3)), input_shape=(1, 4, 4), num_classes=2)
-    with pytest.raises(UsageError, match="the image is too small: 2x2 pixels arrive at a 3x3 convolution"):
+    with pytest.raises(
+        UsageError, match="chain takes images of at least 5x5 pixels, not 4x4: 2x2 pixels arrive at a 3x3 convolution"
+    ):
         Chain(tiny)
 
 

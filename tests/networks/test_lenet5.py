@@ -87,8 +87,8 @@ def test_an_unknown_activation_is_named(wrong: object) -> None:
 @pytest.mark.parametrize(
     ("side", "message"),
     [
-        (28, "the image is too small: 4x4 pixels arrive at a 5x5 convolution"),
-        (4, "the image is too small: 4x4 pixels arrive at a 5x5 convolution"),
+        (28, "takes images of at least 32x32 pixels, not 28x28: 4x4 pixels arrive at a 5x5 convolution"),
+        (4, "takes images of at least 32x32 pixels, not 4x4: 4x4 pixels arrive at a 5x5 convolution"),
         (64, "takes images of 32x32 pixels, not 64x64: the weights of row F6 are made for that size"),
     ],
 )

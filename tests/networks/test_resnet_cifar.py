@@ -8,7 +8,7 @@ import classicnets as cn
 from classicnets.errors import UsageError
 from classicnets.inspection.table import table
 from classicnets.networks import build
-from tests.networks.counting import count_macs
+from tests.networks.counting import macs_by_module
 
 # Depth: parameters counted over the table, millions as printed with their number of decimals, MACs.
 SIZES = {
@@ -29,7 +29,7 @@ def test_sizes_are_as_printed(kind: str, depth: int) -> None:
     assert table(network).parameters == parameters
     decimals = len(millions.split(".")[1])
     assert f"{parameters / 1e6:.{decimals}f}" == millions
-    assert count_macs(network) == macs
+    assert sum(macs_by_module(network).values()) == macs
 
 
 @pytest.mark.parametrize("kind", ["resnet", "plain"])
@@ -57,10 +57,17 @@ def test_parameters_of_the_twenty_layers_row_by_row(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["resnet20_cifar", "plain20_cifar"])
+def test_macs_of_the_twenty_layers_one_by_one(name: str) -> None:
+    found = list(macs_by_module(build(name)).values())
+    halved, usual = 1_179_648, 2_359_296
+    assert found == [442_368, *[usual] * 6, halved, *[usual] * 5, halved, *[usual] * 5, 640]
+
+
 def test_option_b_projects_where_the_shape_changes() -> None:
     network = build("resnet20_cifar", shortcut="B")
     assert table(network).parameters == 272_474
-    assert count_macs(network) == 40_813_184
+    assert sum(macs_by_module(network).values()) == 40_813_184
 
 
 def test_option_c_projects_everywhere() -> None:
@@ -69,7 +76,7 @@ def test_option_c_projects_everywhere() -> None:
     assert table(build("resnet20_cifar", shortcut="C")).parameters == 272_474 + sum(w * w + 2 * w for w in widths)
 
 
-@pytest.mark.parametrize("option", ["A", "B", "C"])
+@pytest.mark.parametrize("option", ["A", "B", "C", "A-pooled", "B-pooled"])
 def test_every_option_learns(option: str) -> None:
     network = cn.create("resnet8_cifar", shortcut=option)
     torch.autograd.backward(F.cross_entropy(network(torch.randn(4, 3, 32, 32)), torch.arange(4)))
@@ -119,7 +126,7 @@ def test_a_depth_that_is_not_6n_plus_2_names_its_neighbours(name: str, neighbour
 
 @pytest.mark.parametrize("wrong", ["D", "a", ["A"], None])
 def test_an_unknown_shortcut_is_named(wrong: object) -> None:
-    with pytest.raises(UsageError, match="shortcut must be A, B or C"):
+    with pytest.raises(UsageError, match="shortcut must be A, B, C, A-pooled or B-pooled, not "):
         cn.create("resnet20_cifar", shortcut=wrong)
 
 

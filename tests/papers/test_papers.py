@@ -11,7 +11,7 @@ from classicnets.errors import UsageError
 from classicnets.inspection.table import table
 from classicnets.networks import build
 from classicnets.papers import Paper, read_paper
-from tests.networks.counting import count_macs
+from tests.networks.counting import count_macs, macs_by_row
 
 FAMILIES = sorted(
     file.name.removesuffix(".yaml") for file in resources.files(papers).iterdir() if file.name.endswith(".yaml")
@@ -40,15 +40,56 @@ def test_the_figures_are_those_of_the_built_network(name: str) -> None:
     facts = paper(name).facts(name)
     network = build(name)
     built = table(network)
+    assert facts.summary
     assert facts.parameters is not None
     assert facts.macs is not None
     assert facts.parameters.value == built.parameters
     assert facts.macs.value == count_macs(network)
     assert facts.parameters.certainty in ("printed", "computed")
-    if facts.rows:
-        assert {row: (row_facts.output, row_facts.parameters) for row, row_facts in facts.rows.items()} == {
-            row.name: (row.output, row.parameters) for row in built.rows
-        }
+    assert (facts.aux_parameters.value if facts.aux_parameters else 0) == built.aux_parameters
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_the_rows_are_those_of_the_built_network(name: str) -> None:
+    facts = paper(name).facts(name).rows
+    network = build(name)
+    macs = macs_by_row(network)
+    built = {row.name: row for row in table(network).rows}
+    assert list(facts) == [row for row in built if row in facts], "in the order of the table"
+    for row, stated in facts.items():
+        found = built[row]
+        assert stated.output in (None, found.output), row
+        assert stated.parameters in (None, found.parameters), row
+        assert stated.macs in (None, macs[row]), row
+        assert stated.model_dump(exclude_defaults=True, exclude={"certainty"}), f"{row} states nothing"
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_the_variants_have_the_stated_sizes(name: str) -> None:
+    for variant in paper(name).facts(name).variants:
+        network = build(name, **variant.options)
+        assert table(network).parameters == variant.parameters.value, variant.options
+        assert variant.macs is None or variant.macs.value == count_macs(network), variant.options
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_the_printed_millions_round_from_the_count(name: str) -> None:
+    facts = paper(name).facts(name)
+    for figure in (facts.parameters, facts.aux_parameters, *(variant.parameters for variant in facts.variants)):
+        if figure is not None and figure.printed_millions is not None and not facts.contradictions:
+            decimals = len(str(figure.printed_millions).partition(".")[2].rstrip("0"))
+            assert round(figure.value / 1e6, decimals) == pytest.approx(figure.printed_millions, abs=0.6 / 10**decimals)
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_reported_figures_are_errors_in_percent_with_their_protocol(name: str) -> None:
+    read = paper(name)
+    for result in (*read.facts(name).reported, *read.results):
+        assert result.metric in ("top-1 error", "top-5 error"), result
+        assert 0 < result.value < 100
+        assert result.protocol
+        assert result.data
+        assert result.networks >= 1
 
 
 def test_the_connections_of_lenet5_are_the_papers() -> None:

@@ -71,8 +71,15 @@ def test_merge_goes_section_by_section_and_changes_neither() -> None:
 @pytest.mark.parametrize("data", [*SETS, "folder:photos"])
 def test_the_packages_own_recipes_are_complete(network: str, data: str) -> None:
     fields = default_recipe(network, data)
-    assert fields, "each family has a default"
+    assert fields
     complete(fields | {"network": network, "data": data})
+
+
+def test_a_family_without_a_recipe_takes_the_one_for_all() -> None:
+    fields = default_recipe("vgg11", "mnist")
+    assert fields == default_recipe("resnext50_32x4d", "folder:photos")
+    assert fields != default_recipe("resnet20_cifar", "mnist")
+    assert fields["options"] == {"first_weights": "modern"}
 
 
 SHARES = st.floats(0, 1, exclude_max=True)

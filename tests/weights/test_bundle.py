@@ -82,6 +82,26 @@ def test_options_classes_and_channels_come_back(tmp_path: Path) -> None:
     assert torch.equal(cn.load(str(tmp_path))(IMAGES), written.network(IMAGES))
 
 
+def test_the_size_that_a_network_was_made_for_comes_back(tmp_path: Path) -> None:
+    network = cn.create("vgg11", num_classes=2, input_size=(64, 96))
+    preprocessing = Preprocessing(size=(64, 96), resize=96, mean=(0.5,) * 3, std=(0.5,) * 3)
+    written = bundle.Bundle(network=network.eval(), classes=("a", "b"), preprocessing=preprocessing, training={})
+    bundle.save(tmp_path, written)
+    assert json.loads((tmp_path / "model.json").read_text())["input_size"] == [64, 96]
+    read = bundle.load(tmp_path).network
+    assert read.input_shape == (3, 64, 96)
+    images = torch.randn(1, 3, 64, 96)
+    torch.testing.assert_close(read(images), network(images))
+
+
+def test_a_bundle_from_before_sizes_were_written_has_the_designs(folder: Path) -> None:
+    path = folder / bundle.DESCRIPTION
+    description = json.loads(path.read_text())
+    del description["input_size"]
+    path.write_text(json.dumps(description))
+    assert same(bundle.load(folder), lenet())
+
+
 def test_weights_in_channels_last_come_back(tmp_path: Path) -> None:
     written = lenet()
     expected = written.network(IMAGES)
@@ -133,6 +153,11 @@ def test_a_damaged_description_is_refused(folder: Path, text: bytes, expected: s
         ({"options": {"shortcut": "B"}}, "lenet5_dense has no option 'shortcut'"),
         ({"options": {"num_classes": 3}}, "num_classes is no option of a network"),
         ({"options": {"name": "lenet5"}}, "name is no option of a network"),
+        ({"options": {"input_size": 3}}, "input_size is no option of a network"),
+        ({"options": {"first_weights": "modern"}}, "first_weights is no option of a network"),
+        ({"input_size": [32]}, "'input_size.1': Field required"),
+        ({"input_size": [0, 32]}, "input_size must be a whole number of at least 1"),
+        ({"input_size": [64, 64]}, "lenet5_dense with 10 classes says of shape"),
         ({"classes": list("abc")}, "lenet5_dense with 3 classes says of shape (3, 84)"),
         ({"classes": []}, "num_classes must be a whole number of at least 1"),
         ({"in_channels": 3}, "'C1.convolution.weight' is of shape (6, 1, 5, 5), but"),

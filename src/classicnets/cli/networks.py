@@ -1,16 +1,15 @@
 """`list` and `show`: which networks there are, and what they are made of."""
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
 
 from classicnets import catalog
-from classicnets.cli.options import AsJson, NetworkName
+from classicnets.cli.options import NO_VALUE, AsJson, NetworkName
 from classicnets.cli.output import as_json, assignments, console, say, table
 from classicnets.errors import UsageError
-from classicnets.papers import NetworkFacts, Reported
-
-_USUAL_METRIC = "top-1 error"
+from classicnets.papers import NetworkFacts
 
 
 def list_(
@@ -27,19 +26,25 @@ def list_(
     if json:
         as_json([_listed(name, paper.year, paper.facts(name)) for name, paper in entries])
         return
+    from classicnets.cli.paper import headline, in_brief
+
     made = table("network", "year", "parameters", "MACs", "reported error", numbers=("parameters", "MACs"))
+    made.columns[0].no_wrap = True
     for name, paper in entries:
         facts = paper.facts(name)
+        reported = headline(facts)
         made.add_row(
             name,
             str(paper.year),
             f"{facts.parameters.value:,}" if facts.parameters else "",
             f"{facts.macs.value / 1e6:,.1f} M" if facts.macs else "",
-            "\n".join(_reported(result) for result in facts.reported),
+            in_brief(reported) if reported else "",
         )
     console().print(made)
-    say("\nMACs: multiply-accumulates for one image. Errors: top-1 unless said otherwise.", style="dim")
-    say("Any depth 6n + 2 of the CIFAR networks can be named, such as resnet26_cifar.", style="dim")
+    say(
+        "\nMACs: multiply-accumulates for one image. One error of each paper; `show NETWORK` has them all.", style="dim"
+    )
+    say("Numbers in names can be others, such as resnet26_cifar, where the paper has a formula for them.", style="dim")
 
 
 def show(
@@ -50,12 +55,16 @@ def show(
     ] = None,
     num_classes: Annotated[int | None, typer.Option(metavar="N", help="Classes, if not the paper's.")] = None,
     in_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the input, likewise.")] = None,
+    whole_paper: Annotated[
+        bool, typer.Option("--paper", metavar=NO_VALUE, help="Also how the paper trained, tested and what it claims.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Show a network row by row: what leaves each row, and its parameters.
+    """Show a network row by row beside its paper: what leaves each row, its parameters, the paper's own figures.
 
-    Example: classicnets show resnet20_cifar --set shortcut=B
+    Example: classicnets show resnet34 --set shortcut=C
     """
+    from classicnets.cli.paper import as_data, printed_columns, say_facts, say_paper
     from classicnets.inspection.table import table as table_of
     from classicnets.networks import build
 
@@ -63,29 +72,41 @@ def show(
     for name in ("num_classes", "in_channels"):
         if name in options:
             raise UsageError(f"--set {name}: write --{name.replace('_', '-')} {options[name]}")
-    facts = table_of(build(network, num_classes=num_classes, in_channels=in_channels, **options))
-    if json:
-        as_json(facts)
-        return
+    found = table_of(build(network, num_classes=num_classes, in_channels=in_channels, **options))
     paper = catalog.paper(network)
-    printed = paper.facts(network)
-    console().print(f"[bold]{network}[/bold]  input {_shape(facts.input)}", highlight=False)
+    facts = paper.facts(network)
+    if json:
+        as_json({**dataclasses.asdict(found), "paper": as_data(paper, facts)})
+        return
+    console().print(f"[bold]{network}[/bold]  input {_shape(found.input)}", highlight=False)
+    say(facts.summary or "not one of the paper's own networks")
     say(f"{paper.citation}\n", style="dim")
-    made = table("row", "output", "parameters", numbers=("output", "parameters"))
-    for row in facts.rows:
-        made.add_row(row.name, _shape(row.output), f"{row.parameters:,}" if row.parameters else "")
+    columns = printed_columns(facts)
+    named = [f"paper: {column}" for column in columns]
+    made = table("row", "output", "parameters", *named, numbers=("output", "parameters", *named))
+    for row in found.rows:
+        printed = facts.rows[row.name].printed if row.name in facts.rows else {}
+        count = f"{row.parameters:,}" if row.parameters else ""
+        made.add_row(row.name, _shape(row.output), count, *(printed.get(column, "") for column in columns))
     made.add_section()
-    made.add_row("total", "", f"{facts.parameters:,}", style="bold")
+    made.add_row("total", "", f"{found.parameters:,}", style="bold")
     console().print(made)
-    if facts.aux_parameters:
-        say(f"auxiliary heads: {facts.aux_parameters:,} parameters more")
-    say(f"Parameters are trainable numbers; {facts.buffers:,} more are kept but not trained.\n", style="dim")
-    for result in printed.reported:
-        say(f"reported: {_reported(result)} ({result.protocol})")
-    for departure in (*paper.departs, *printed.departs):
-        say(f"departs: {departure}")
-    for gap in printed.unsaid:
-        say(f"unsaid: {gap}")
+    if found.aux_parameters:
+        say(f"auxiliary heads, in training only: {found.aux_parameters:,} parameters more")
+    say(f"Parameters are trainable numbers; {found.buffers:,} more are kept but not trained.")
+    say(f"{_of_the_paper(facts)}\n")
+    say_facts(paper, facts)
+    if whole_paper:
+        say_paper(paper)
+
+
+def _of_the_paper(facts: NetworkFacts) -> str:
+    known = []
+    if facts.parameters and facts.parameters.printed_millions is not None:
+        known.append(f"the paper prints {facts.parameters.printed_millions:g} million parameters")
+    if facts.macs:
+        known.append(f"{facts.macs.value:,} multiply-accumulates for an image of the paper's size")
+    return "; ".join(known)
 
 
 def _listed(name: str, year: int, facts: NetworkFacts) -> dict[str, Any]:
@@ -97,12 +118,6 @@ def _listed(name: str, year: int, facts: NetworkFacts) -> dict[str, Any]:
         "macs": facts.macs.value if facts.macs else None,
         "reported": [result.model_dump() for result in facts.reported],
     }
-
-
-def _reported(result: Reported) -> str:
-    metric = "" if result.metric == _USUAL_METRIC else f" {result.metric}"
-    doubt = "" if result.certainty == "printed" else f" ({result.certainty})"
-    return f"{result.value:g}%{metric} on {result.data}{doubt}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

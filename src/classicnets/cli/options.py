@@ -9,7 +9,13 @@ NO_VALUE = ""
 """The metavar of an option that is only there or not."""
 
 AsJson = Annotated[bool, typer.Option("--json", metavar=NO_VALUE, help="Print JSON on standard output.")]
-BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="The bundle folder of a run.")]
+Weights = Annotated[
+    str,
+    typer.Argument(
+        metavar="BUNDLE",
+        help="The bundle folder of a run, or other weights: torchvision:resnet50, keras:FILE, FILE.pth.",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Where data sets lie; else $CLASSICNETS_DATA, else the user's cache folder."),

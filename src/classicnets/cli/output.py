@@ -66,7 +66,7 @@ def as_json(content: object, *, indent: int | None = 2) -> None:
     sys.stdout.flush()
 
 
-def result(evaluation: "Evaluation", *, bundle: Path, report: Path | None) -> dict[str, Any]:
+def result(evaluation: "Evaluation", *, bundle: Path | str, report: Path | None) -> dict[str, Any]:
     """What `train` and `evaluate` say of a bundle as JSON; errors in percent."""
     return {
         "bundle": str(bundle),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from classicnets.cli.options import NO_VALUE, AsJson, BundleFolder, DataDir
+from classicnets.cli.options import NO_VALUE, AsJson, DataDir, Weights
 from classicnets.cli.output import as_json, console, messages, progress_bar, result, say, table
 from classicnets.errors import UsageError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    bundle: BundleFolder,
+    bundle: Weights,
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="Default: the data that the bundle was trained on.")
     ] = None,
@@ -31,17 +31,17 @@ def evaluate(
     """
     with messages().status("loading"):
         from classicnets.evaluation.evaluate import evaluate as evaluate_bundle
-        from classicnets.weights.bundle import load
 
-        loaded = load(bundle)
+    loaded = _load(bundle)
     data = data or _trained_on(loaded, bundle)
     with progress_bar("testing") as bar:
         evaluation = evaluate_bundle(
             loaded, data, data_dir=data_dir, seed=_seed(loaded), begin=bar.begin, progress=bar.add
         )
     if json:
-        report = bundle.parent / "report.html"
-        content = result(evaluation, bundle=bundle, report=report if report.is_file() else None) | {
+        report = Path(bundle).parent / "report.html"
+        from_run = Path(bundle).is_dir() and report.is_file()
+        content = result(evaluation, bundle=bundle, report=report if from_run else None) | {
             "data": data,
             "top1_errors": evaluation.top1_errors,
             "top5_errors": evaluation.top5_errors,
@@ -54,7 +54,7 @@ def evaluate(
 
 
 def predict(
-    bundle: BundleFolder,
+    bundle: Weights,
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGE", help="Image files, folders of them, or - for standard input.")
     ],
@@ -72,9 +72,8 @@ def predict(
     with messages().status("loading"):
         from classicnets.evaluation.predict import find_images
         from classicnets.evaluation.predict import predict as predict_images
-        from classicnets.weights.bundle import load
 
-        loaded = load(bundle)
+    loaded = _load(bundle)
     found = find_images(images)
     width = max(len(path) for path in found)
     unreadable = 0
@@ -92,10 +91,19 @@ def predict(
         raise UsageError(f"{unreadable} of {len(found)} images could not be read")
 
 
-def _trained_on(bundle: "Bundle", folder: Path) -> str:
+def _load(reference: str) -> "Bundle":
+    with messages().status("loading") as status:
+        from classicnets.weights.loading import load_bundle
+
+        return load_bundle(
+            reference, progress=lambda received: status.update(f"fetching: {received / 1e6:,.0f} MB are here")
+        )
+
+
+def _trained_on(bundle: "Bundle", reference: str) -> str:
     data = bundle.training.get("data")
     if not isinstance(data, str):
-        raise UsageError(f"{folder} does not say what it was trained on; give --data")
+        raise UsageError(f"{reference} does not say what it was trained on; give --data")
     return data
 
 

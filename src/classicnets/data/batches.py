@@ -90,8 +90,11 @@ class Batches(ABC):
 def normalise(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
     """uint8 pixels, (images, height, width, channels), as float32 input, (images, channels, height, width).
 
+    Pixels are grey or red, green, blue; the channels come out in the order of ``preprocessing``.
     The result is new memory in channels_last order. A value does not depend on where in a batch its image stands.
     """
+    if preprocessing.channel_order == "bgr":
+        pixels = pixels.flip(-1)
     images, height, width, channels = pixels.shape
     scale, shift = _row_constants(preprocessing.mean, preprocessing.std, width)
     rows = pixels.reshape(images, height, width * channels).to(torch.float32)

@@ -26,7 +26,8 @@ class Preprocessing(BaseModel):
             and it is centred on black.
         resize: pixels; see ``fit``. None stands for the smaller of ``size``.
         interpolation: how pixels are resampled; always with antialiasing.
-        mean: subtracted from each channel; pixels count from 0 to 1.
+        channel_order: in which the network takes the channels of a colour; ``bgr`` is OpenCV's and Caffe's.
+        mean: subtracted from each channel, in the network's order; pixels count from 0 to 1.
         std: what each channel is divided by afterwards.
     """
 
@@ -37,6 +38,7 @@ class Preprocessing(BaseModel):
     fit: Literal["crop", "stretch", "pad"] = "crop"
     resize: int | None = Field(default=None, gt=0)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    channel_order: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -44,6 +46,8 @@ class Preprocessing(BaseModel):
     def _agree(self) -> "Preprocessing":
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ValueError(f"mean and std need {self.channels} values, one a channel")
+        if self.channels == 1 and self.channel_order != "rgb":
+            raise ValueError("channel_order is of colours: grey has none")
         if min(self.size) < 1 or min(self.std) <= 0:
             raise ValueError("size and std must be positive")
         side = self.side

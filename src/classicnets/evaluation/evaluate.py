@@ -10,6 +10,7 @@ from classicnets.data.sets import open_data
 from classicnets.errors import UsageError
 from classicnets.evaluation.counting import Evaluation, evaluate_network
 from classicnets.weights.bundle import Bundle
+from classicnets.weights.imagenet import class_folders, class_names
 
 
 def evaluate(
@@ -51,6 +52,8 @@ def evaluate(
 def must_know_classes(bundle: Bundle, data: DataSet) -> None:
     """Make sure that the bundle's classes are the data's, in the same order.
 
+    ImageNet's folders are called by numbers, which stand for the names of the classes.
+
     Raises:
         UsageError: they are not.
     """
@@ -59,6 +62,8 @@ def must_know_classes(bundle: Bundle, data: DataSet) -> None:
             f"the bundle tells {len(bundle.classes)} classes apart, but {data.name} has {len(data.classes)}:"
             " it was trained on other data"
         )
+    if (bundle.classes, data.classes) == (class_names(), class_folders()):
+        return
     for position, (own, given) in enumerate(zip(bundle.classes, data.classes, strict=True)):
         if own != given:
             raise UsageError(

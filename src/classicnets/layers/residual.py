@@ -6,22 +6,38 @@ from torch import nn
 
 
 class Residual(nn.Module):
-    """relu(branch(x) + shortcut(x)) (section 3.2, equation 1).
+    """after(branch(y) + shortcut(y)) with y = before(x).
+
+    By default relu(branch(x) + shortcut(x)) (section 3.2, equation 1).
 
     Args:
         branch: the residual mapping F; must end in something whose backward pass does not need its output (batch
-            normalisation or a convolution), for the sum is written over it.
-        shortcut: what x passes through to be added.
+            normalisation, a convolution, a product), for the sum is written over it.
+        shortcut: what y passes through to be added.
+        before: what both ways share; None stands for nothing.
+        after: what the sum passes through; None stands for a ReLU.
     """
 
-    def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
+    def __init__(
+        self,
+        branch: nn.Module,
+        shortcut: nn.Module,
+        *,
+        before: nn.Module | None = None,
+        after: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.before = nn.Identity() if before is None else before
         self.branch = branch
         self.shortcut = shortcut
+        self.after = nn.ReLU(inplace=True) if after is None else after
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) to whatever shape both ways agree on."""
-        return F.relu(self.branch(inputs).add_(self.shortcut(inputs)), inplace=True)
+        inputs = self.before(inputs)
+        sums: torch.Tensor = self.branch(inputs).add_(self.shortcut(inputs))
+        outputs: torch.Tensor = self.after(sums)
+        return outputs
 
 
 class PaddedShortcut(nn.Module):

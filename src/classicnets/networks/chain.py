@@ -4,13 +4,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import nn
 
-from classicnets.errors import UsageError, near
-from classicnets.layers.initialisation import Initialise, he, initialise
+from classicnets.errors import UsageError, check_choice, near
+from classicnets.layers.initialisation import Initialise, he, initialise, modern, start_as_shortcuts
+from classicnets.layers.storage import allocate
+
+FirstWeights = Literal["paper", "modern"]
+"""By which rule a network's weights begin: its paper's, or what has become usual since."""
 
 
 class Site(NamedTuple):
@@ -36,6 +40,10 @@ class Built(NamedTuple):
 
     module: nn.Module
     out: Site
+
+
+class ImageTooSmallError(UsageError):
+    """So few pixels arrive at a row that nothing would leave it."""
 
 
 Row = Callable[[Site], Built]
@@ -79,6 +87,8 @@ class Chain(nn.Module):
         num_classes: the number of logits.
         rows: the names of the rows, in order.
         sites: for each row what leaves it.
+        first_weights: the rule that weights begin by.
+        frozen: the rows that `freeze` made fixed functions.
     """
 
     def __init__(
@@ -89,26 +99,27 @@ class Chain(nn.Module):
         options: Mapping[str, object] = MappingProxyType({}),
         num_classes: int | None = None,
         in_channels: int | None = None,
+        input_size: int | tuple[int, int] | None = None,
+        first_weights: FirstWeights = "paper",
     ) -> None:
         super().__init__()
+        check_choice("first_weights", first_weights, get_args(FirstWeights))
         self.name = name
         self.options = dict(options)
         self.num_classes = _positive("num_classes", design.num_classes if num_classes is None else num_classes)
-        channels, height, width = design.input_shape
+        channels, *size = design.input_shape
+        height, width = _size(input_size) if input_size is not None else size
         channels = _positive("in_channels", channels if in_channels is None else in_channels)
         self.input_shape = (channels, height, width)
         self.rows = tuple(design.rows)
         self.sites: dict[str, Site] = {}
         self._design = design
-        self._frozen: frozenset[str] = frozenset()
-        # Made without storage: weights come once, from the paper's rule or from a file.
-        with torch.device("meta"):
-            site = Site(channels, height, width, self.num_classes)
-            for row, make in design.rows.items():
-                module, site = make(site)
-                self.add_module(row, module)
-                self.sites[row] = site
-            self.aux = nn.ModuleDict({row: self._aux_head(row) for row in design.aux})
+        self.first_weights: FirstWeights = first_weights
+        self.frozen: frozenset[str] = frozenset()
+        made, aux = self._make(height, width)
+        for row, (module, self.sites[row]) in made.items():
+            self.add_module(row, module)
+        self.aux = nn.ModuleDict(aux)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> (N, num_classes) logits."""
@@ -144,7 +155,7 @@ class Chain(nn.Module):
         """
         last = self.rows.index(self.find_row(row))
         cut = OrderedDict((name, self.get_submodule(name)) for name in self.rows[: last + 1])
-        return _Cut(cut, self._frozen.intersection(cut))
+        return _Cut(cut, self.frozen.intersection(cut))
 
     def freeze(self, upto: str | None) -> Self:
         """Make the rows up to ``upto``, that one included, fixed functions; later rows learn. None frees all rows.
@@ -154,13 +165,13 @@ class Chain(nn.Module):
         it hangs from.
         """
         last = -1 if upto is None else self.rows.index(self.find_row(upto))
-        self._frozen = frozenset(self.rows[: last + 1])
+        self.frozen = frozenset(self.rows[: last + 1])
         return self._settle()
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, or to evaluation; frozen rows stay in evaluation."""
         super().train(mode)
-        for row in self._frozen:
+        for row in self.frozen:
             for module in self._with_aux(row):
                 module.eval()
         return self
@@ -176,15 +187,27 @@ class Chain(nn.Module):
             fresh = {head: module, **{f"aux.{row}": self._aux_head(row) for row in self.aux}}
         for path, made in fresh.items():
             if old.device.type != "meta":
-                made.to_empty(device=old.device)
-                initialise(made, self._design.initialise)
+                allocate(made, old.device)
+                initialise(made, self._rule, path=path)
             self.set_submodule(path, made.to(dtype=old.dtype))
         return self._settle()
 
     def reset(self) -> Self:
-        """Give every row fresh weights by the paper's rule, drawn from torch's random numbers."""
-        initialise(self, self._design.initialise)
+        """Give every row fresh weights by the rule asked for, the paper's by default, from torch's random numbers."""
+        initialise(self, self._rule)
+        if self.first_weights == "modern":
+            start_as_shortcuts(self)
         return self
+
+    def smallest_input(self) -> int:
+        """The side in pixels of the smallest square image whose activations reach every row and auxiliary head."""
+        too_small, enough = 0, max(self.input_shape[1:])
+        while not self._reaches_the_end(enough):
+            too_small, enough = enough, 2 * enough
+        while enough - too_small > 1:
+            middle = (too_small + enough) // 2
+            too_small, enough = (too_small, middle) if self._reaches_the_end(middle) else (middle, enough)
+        return enough
 
     def _run(self, images: torch.Tensor, *, with_aux: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         if images.dim() != 4 or images.shape[1] != self.input_shape[0]:
@@ -198,29 +221,62 @@ class Chain(nn.Module):
                 if with_aux and row in self.aux:
                     auxiliary[row] = self.aux[row](activation)
         except RuntimeError:
-            self._must_take(images.shape[2], images.shape[3])
+            self._must_take(images.shape[2], images.shape[3], with_aux=with_aux)
             raise
         return activation, auxiliary
 
-    def _must_take(self, height: int, width: int) -> None:
+    def _must_take(self, height: int, width: int, *, with_aux: bool) -> None:
         """Raise where the rows cannot take images of that size: too small, or weights for another size."""
-        channels, *paper_size = self.input_shape
-        site = Site(channels, height, width, self.num_classes)
+        made, aux = self._make(height, width)
+        fresh = {row: module for row, (module, _) in made.items()}
+        if with_aux:
+            fresh |= {f"aux.{row}": module for row, module in aux.items()}
+        for path, module in fresh.items():
+            if _weight_shapes(module) != _weight_shapes(self.get_submodule(path)):
+                made_for = "x".join(map(str, self.input_shape[1:]))
+                raise UsageError(
+                    f"{self.name} takes images of {made_for} pixels, not {height}x{width}:"
+                    f" the weights of row {path} are made for that size;"
+                    f" a network for yours is made with input_size=({height}, {width})"
+                )
+
+    def _make(self, height: int, width: int) -> tuple[dict[str, Built], dict[str, nn.Module]]:
+        """Rows and auxiliary heads for images of that size, without storage: weights come once, later."""
+        try:
+            return self._try_to_make(height, width)
+        except ImageTooSmallError as error:
+            side = self.smallest_input()
+            message = f"{self.name} takes images of at least {side}x{side} pixels, not {height}x{width}: {error}"
+            raise UsageError(message) from error
+
+    def _try_to_make(self, height: int, width: int) -> tuple[dict[str, Built], dict[str, nn.Module]]:
+        site = Site(self.input_shape[0], height, width, self.num_classes)
+        made = {}
+        aux = {}
         with torch.device("meta"):
             for row, make in self._design.rows.items():
-                module, site = make(site)
-                if _weight_shapes(module) != _weight_shapes(self.get_submodule(row)):
-                    made_for = "x".join(map(str, paper_size))
-                    raise UsageError(
-                        f"{self.name} takes images of {made_for} pixels, not {height}x{width}:"
-                        f" the weights of row {row} are made for that size"
-                    )
+                made[row] = make(site)
+                site = made[row].out
+                if row in self._design.aux:
+                    aux[row] = self._design.aux[row](site).module
+        return made, aux
+
+    def _reaches_the_end(self, side: int) -> bool:
+        try:
+            self._try_to_make(side, side)
+        except ImageTooSmallError:
+            return False
+        return True
+
+    @property
+    def _rule(self) -> Initialise:
+        return modern if self.first_weights == "modern" else self._design.initialise
 
     def _settle(self) -> Self:
         """Bring gradients and modes of the rows in line with what is frozen."""
         for row in self.rows:
             for module in self._with_aux(row):
-                module.requires_grad_(row not in self._frozen)
+                module.requires_grad_(row not in self.frozen)
         return self.train(self.training)
 
     def _aux_head(self, row: str) -> nn.Module:
@@ -247,6 +303,14 @@ class _Cut(nn.Sequential):
 
 def _weight_shapes(module: nn.Module) -> list[torch.Size]:
     return [tensor.shape for tensor in module.state_dict().values()]
+
+
+def _size(given: int | tuple[int, int]) -> tuple[int, int]:
+    sides = [given, given] if isinstance(given, int) else list(given) if isinstance(given, tuple | list) else []
+    if len(sides) != 2:
+        raise UsageError(f"input_size must be a side or (height, width), in pixels, not {given!r}")
+    height, width = (_positive("input_size", side) for side in sides)
+    return height, width
 
 
 def _positive(what: str, number: int) -> int:

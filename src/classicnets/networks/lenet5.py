@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import nn
 
-from classicnets.errors import UsageError
+from classicnets.errors import check_choice
 from classicnets.layers.initialisation import uniform_by_fan_in
 from classicnets.layers.radial_basis import BITMAP_HEIGHT, BITMAP_WIDTH, RadialBasis
 from classicnets.layers.sparse_convolution import SparseConvolution
@@ -45,8 +45,7 @@ def lenet5_dense(*, activation: Literal["tanh", "relu"] = "tanh") -> Design:
     Args:
         activation: ``tanh`` is the paper's scaled one.
     """
-    if activation not in ("tanh", "relu"):
-        raise UsageError(f"activation must be tanh or relu, not {activation!r}")
+    check_choice("activation", activation, ("tanh", "relu"))
     squash = scaled_tanh if activation == "tanh" else relu
     return Design(
         rows=rows(

@@ -4,10 +4,14 @@ from collections import OrderedDict
 
 from torch import nn
 
-from classicnets.errors import UsageError
 from classicnets.layers.activations import ScaledTanh
+from classicnets.layers.branches import Branches
 from classicnets.layers.residual import PaddedShortcut, Residual
-from classicnets.networks.chain import Built, Row, Site
+from classicnets.layers.response_norm import ResponseNorm
+from classicnets.networks.chain import Built, ImageTooSmallError, Row, Site
+
+Pair = tuple[int, int]
+"""Height and width."""
 
 
 def sequence(**parts: Row) -> Row:
@@ -22,24 +26,89 @@ def sequence(**parts: Row) -> Row:
     return make
 
 
-def convolution(channels: int, kernel: int, *, stride: int = 1, padding: int = 0, bias: bool = True) -> Row:
-    """A convolution to ``channels`` maps with square kernels."""
+def branches(**ways: Row) -> Row:
+    """Ways that run side by side; what leaves them is joined along the channels, in the order written."""
 
     def make(site: Site) -> Built:
-        out = _slide(site, kernel, stride, padding, f"a {kernel}x{kernel} convolution")
-        module = nn.Conv2d(site.channels, channels, kernel, stride, padding, bias=bias)
+        made = {name: way(site) for name, way in ways.items()}
+        sizes = {(out.height, out.width) for _, out in made.values()}
+        assert len(sizes) == 1, f"branches give maps of {sorted(sizes)}"
+        first = next(iter(made.values())).out
+        out = first._replace(channels=sum(out.channels for _, out in made.values()))
+        return Built(Branches({name: module for name, (module, _) in made.items()}), out)
+
+    return make
+
+
+def convolution(
+    channels: int,
+    kernel: int | Pair,
+    *,
+    stride: int = 1,
+    padding: int | Pair = 0,
+    groups: int = 1,
+    bias: bool = True,
+) -> Row:
+    """A convolution to ``channels`` maps."""
+
+    def make(site: Site) -> Built:
+        height, width = _pair(kernel)
+        out = _slide(site, _pair(kernel), stride, _pair(padding), f"a {height}x{width} convolution")
+        module = nn.Conv2d(site.channels, channels, kernel, stride, padding, groups=groups, bias=bias)
         return Built(module, out._replace(channels=channels))
 
     return make
 
 
-def average_pool(kernel: int) -> Row:
-    """The mean of each block of kernel x kernel pixels."""
+def conv_relu(
+    channels: int, kernel: int | Pair, *, stride: int = 1, padding: int | Pair | None = None, groups: int = 1
+) -> Row:
+    """A convolution with biases, then a ReLU; without ``padding`` it keeps the size of the map (at stride 1)."""
+    inner = convolution(channels, kernel, stride=stride, padding=_same(kernel, padding), groups=groups)
+    return sequence(convolution=inner, relu=relu())
+
+
+def conv_norm_relu(
+    channels: int,
+    kernel: int | Pair,
+    *,
+    stride: int = 1,
+    padding: int | Pair | None = None,
+    groups: int = 1,
+    bias: bool = False,
+    epsilon: float = 1e-5,
+) -> Row:
+    """A convolution, batch normalisation, a ReLU; without ``padding`` it keeps the size of the map (at stride 1)."""
+    inner = convolution(channels, kernel, stride=stride, padding=_same(kernel, padding), groups=groups, bias=bias)
+    return sequence(convolution=inner, norm=batch_norm(epsilon=epsilon), relu=relu())
+
+
+def max_pool(kernel: int, *, stride: int, padding: int = 0, ceil: bool = False) -> Row:
+    """The maximum of each window; ``ceil`` keeps a last window that hangs over the border."""
 
     def make(site: Site) -> Built:
-        return Built(nn.AvgPool2d(kernel), _slide(site, kernel, kernel, 0, f"a {kernel}x{kernel} pooling"))
+        module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
+        return Built(module, _pooled(site, kernel, stride, padding, ceil))
 
     return make
+
+
+def average_pool(
+    kernel: int, *, stride: int | None = None, padding: int = 0, ceil: bool = False, count_padding: bool = True
+) -> Row:
+    """The mean of each window, by default of blocks side by side; ``count_padding`` counts border zeros as pixels."""
+    step = kernel if stride is None else stride
+
+    def make(site: Site) -> Built:
+        module = nn.AvgPool2d(kernel, step, padding, ceil_mode=ceil, count_include_pad=count_padding)
+        return Built(module, _pooled(site, kernel, step, padding, ceil))
+
+    return make
+
+
+def adaptive_average_pool(side: int) -> Row:
+    """The means of ``side`` x ``side`` windows that cover the map, whatever its size."""
+    return lambda site: Built(nn.AdaptiveAvgPool2d(side), site._replace(height=side, width=side))
 
 
 def global_average_pool() -> Row:
@@ -72,9 +141,21 @@ def flatten() -> Row:
     return make
 
 
-def batch_norm() -> Row:
+def batch_norm(*, epsilon: float = 1e-5) -> Row:
     """Batch normalisation with a trainable scale and shift a map."""
-    return lambda site: Built(nn.BatchNorm2d(site.channels), site)
+    return lambda site: Built(nn.BatchNorm2d(site.channels, eps=epsilon), site)
+
+
+def response_norm(
+    size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, divide_alpha: bool = False
+) -> Row:
+    """Local response normalisation, by default with the figures and the formula of AlexNet's paper."""
+    return lambda site: Built(ResponseNorm(size, alpha, beta, k, divide_alpha=divide_alpha), site)
+
+
+def dropout(share: float) -> Row:
+    """In training, zero each value with that probability and scale the others up; nothing in evaluation."""
+    return lambda site: Built(nn.Dropout(share), site)
 
 
 def relu() -> Row:
@@ -87,14 +168,16 @@ def scaled_tanh() -> Row:
     return lambda site: Built(ScaledTanh(), site)
 
 
-def residual(branch: Row, shortcut: Row) -> Row:
-    """relu(branch + shortcut)."""
+def residual(branch: Row, shortcut: Row, *, before: Row | None = None, after: Row | None = None) -> Row:
+    """after(branch + shortcut), both reading what leaves ``before``; without ``after`` a ReLU."""
 
     def make(site: Site) -> Built:
+        shared, site = before(site) if before else Built(nn.Identity(), site)
         inner, out = branch(site)
         around, arrives = shortcut(site)
         assert out == arrives, f"the branch gives {out.shape}, the shortcut {arrives.shape}"
-        return Built(Residual(inner, around), out)
+        last = after(out).module if after else None
+        return Built(Residual(inner, around, before=shared, after=last), out)
 
     return make
 
@@ -115,9 +198,37 @@ def padded_shortcut(channels: int, stride: int) -> Row:
     return make
 
 
-def _slide(site: Site, kernel: int, stride: int, padding: int, what: str) -> Site:
-    height = (site.height + 2 * padding - kernel) // stride + 1
-    width = (site.width + 2 * padding - kernel) // stride + 1
+def _pair(given: int | Pair) -> Pair:
+    return (given, given) if isinstance(given, int) else given
+
+
+def _same(kernel: int | Pair, padding: int | Pair | None) -> int | Pair:
+    if padding is not None:
+        return padding
+    height, width = _pair(kernel)
+    return height // 2 if height == width else (height // 2, width // 2)
+
+
+def _slide(site: Site, kernel: Pair, stride: int, padding: Pair, what: str) -> Site:
+    height = (site.height + 2 * padding[0] - kernel[0]) // stride + 1
+    width = (site.width + 2 * padding[1] - kernel[1]) // stride + 1
+    return _arrived(site, height, width, what)
+
+
+def _pooled(site: Site, kernel: int, stride: int, padding: int, ceil: bool) -> Site:
+    what = f"a {kernel}x{kernel} pooling"
+    if not ceil:
+        return _slide(site, (kernel, kernel), stride, (padding, padding), what)
+
+    def windows(side: int) -> int:
+        count = -(-(side + 2 * padding - kernel) // stride) + 1
+        # A window must begin within the map or its first border, as PyTorch and Caffe have it.
+        return count - 1 if (count - 1) * stride >= side + padding else count
+
+    return _arrived(site, windows(site.height), windows(site.width), what)
+
+
+def _arrived(site: Site, height: int, width: int, what: str) -> Site:
     if height < 1 or width < 1:
-        raise UsageError(f"the image is too small: {site.height}x{site.width} pixels arrive at {what}")
+        raise ImageTooSmallError(f"{site.height}x{site.width} pixels arrive at {what}")
     return site._replace(height=height, width=width)

@@ -176,17 +176,16 @@ class Recipe(_Section):
 def default_recipe(network: str, data: str) -> dict[str, Any]:
     """The fields that the package's own recipe sets for a network on a data set.
 
-    The recipe of the network's family for that data set, else the family's ``default``.
+    The recipe of the network's family for that data set, else the family's ``default``, else the one for all.
 
     Raises:
         UsageError: no such network.
     """
-    family = resources.files(__package__) / "recipes" / catalog.find(network).family
-    for name in (data.split(":")[0], "default"):
-        file = family / f"{name}.yaml"
-        if file.is_file():
-            return _mapping(file.read_text(encoding="utf-8"), str(file))
-    return {}
+    recipes = resources.files(__package__) / "recipes"
+    family = recipes / catalog.find(network).family
+    files = (family / f"{data.split(':')[0]}.yaml", family / "default.yaml", recipes / "default.yaml")
+    file = next(file for file in files if file.is_file())
+    return _mapping(file.read_text(encoding="utf-8"), str(file))
 
 
 def read_fields(path: Path) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Description(BaseModel):
         network: its name in the catalog.
         options: what was asked for beyond the defaults.
         in_channels: of the first row.
+        input_size: height and width that the rows were made for; None for the design's.
         classes: the names of the classes, in the order of the logits.
         preprocessing: how an image becomes the input.
         training: a summary of how the weights came about; free for people to read.
@@ -45,6 +46,7 @@ class Description(BaseModel):
     network: str
     options: dict[str, Any] = {}
     in_channels: int
+    input_size: tuple[int, int] | None = None
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     training: dict[str, Any] = {}
@@ -54,7 +56,7 @@ class Description(BaseModel):
     @field_validator("options")
     @classmethod
     def _of_the_network_alone(cls, options: dict[str, Any]) -> dict[str, Any]:
-        for field in ("name", "num_classes", "in_channels"):
+        for field in ("name", "num_classes", "in_channels", "input_size", "first_weights"):
             if field in options:
                 raise ValueError(f"{field} is no option of a network")
         return options
@@ -94,6 +96,7 @@ def save(folder: Path, bundle: Bundle) -> None:
         network=network.name,
         options=network.options,
         in_channels=network.input_shape[0],
+        input_size=network.input_shape[1:],
         classes=bundle.classes,
         preprocessing=bundle.preprocessing,
         training=dict(bundle.training),
@@ -127,6 +130,7 @@ def load(folder: Path) -> Bundle:
             description.network,
             num_classes=len(description.classes),
             in_channels=description.in_channels,
+            input_size=description.input_size,
             **description.options,
         )
         tensors = _read_tensors(folder / TENSORS, description, network)
@@ -137,15 +141,6 @@ def load(folder: Path) -> Bundle:
         preprocessing=description.preprocessing,
         training=description.training,
     )
-
-
-def load_network(reference: str | Path) -> Chain:
-    """The network of a bundle, in evaluation mode; see `load` for what is raised.
-
-    Args:
-        reference: the bundle's folder.
-    """
-    return load(Path(reference)).network
 
 
 def _read_description(folder: Path) -> Description:
