@@ -1,0 +1,62 @@
+"""Which rows a trace falls into: those of a `Chain`, or the parts that any other module is made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from classicnets.inspection.trace import Call, Operation, Trace, Value
+from classicnets.networks.chain import Chain
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracedRow:
+    """A row as it ran.
+
+    Attributes:
+        name: the row's, which is the path of its module.
+        operations: of the forward pass, in order.
+        inputs: what arrived.
+        outputs: what left.
+    """
+
+    name: str
+    operations: tuple[Operation, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+
+def traced_rows(trace: Trace) -> tuple[TracedRow, ...]:
+    """The rows in the order that they ran; what ran between rows is no row's.
+
+    A module that is no `Chain` has its direct children as rows, and in the place of a sequence the parts of it. A row
+    that ran twice stands where it ran last, with the operations of both times.
+    """
+    names = frozenset(row_names(trace.module))
+    last: dict[str, Call] = {}
+    operations: dict[str, list[Operation]] = {}
+    for call in trace.calls:
+        if call.path in names:
+            last[call.path] = call
+            ran = (operation for operation in trace.operations[call.first : call.end] if not operation.backward)
+            operations.setdefault(call.path, []).extend(ran)
+    return tuple(
+        TracedRow(name=name, operations=tuple(operations[name]), inputs=call.inputs, outputs=call.outputs)
+        for name, call in sorted(last.items(), key=lambda item: (item[1].first, item[1].end))
+    )
+
+
+def row_names(module: nn.Module) -> tuple[str, ...]:
+    """The names of the rows of a module, as it holds them."""
+    if isinstance(module, Chain):
+        return module.rows
+    return tuple(_parts("", module)) or ("",)
+
+
+def _parts(path: str, module: nn.Module) -> Iterator[str]:
+    for name, child in module.named_children():
+        inner = f"{path}.{name}" if path else name
+        if isinstance(child, (nn.Sequential, nn.ModuleList)) and len(child):
+            yield from _parts(inner, child)
+        else:
+            yield inner
