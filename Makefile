@@ -31,6 +31,7 @@ bench: .venv/.dev .venv-oracles/.complete $(DATA)/.complete
 	$(BIN)/python benchmarks/train_throughput.py
 	$(BIN)/python benchmarks/load_memory.py
 	$(ORACLES)/python benchmarks/create_time.py
+	$(ORACLES)/python benchmarks/inspection.py
 
 clean:
 	rm -rf .venv .venv-oracles $(DATA)

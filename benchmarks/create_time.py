@@ -32,7 +32,7 @@ PAIRS = {  # ours: torchvision's, and the ratio to stay under
 
 def main(rounds: Annotated[int, typer.Option(help="Times that each network is made.")] = 5) -> None:
     """Print seconds and ratios."""
-    models = _torchvision()
+    models = torchvision_models()
     made = Table("network", "seconds", "torchvision", "ratio", "to stay under", title="seconds to make a network")
     for ours, (theirs, limit) in PAIRS.items():
         here, there = [], []
@@ -52,7 +52,8 @@ def _seconds(make: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _torchvision() -> Any:
+def torchvision_models() -> Any:
+    """Its models; `torch.library` is told first what it misses."""
     # PyTorch's processor build lacks two operators that torchvision extends when it is imported.
     torch.library.define("torchvision::nms", "(Tensor a, Tensor b, float c) -> Tensor")
     torch.library.define("torchvision::qnms", "(Tensor a, Tensor b, float c) -> Tensor")

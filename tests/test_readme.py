@@ -60,19 +60,26 @@ def test_commands_are_understood(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [words for words in commands("classicnets") if words[0] in {"list", "show"}], ids=" ".join
+    "arguments",
+    [words for words in commands("classicnets") if words[0] in {"list", "show", "compare", "draw", "explain"}],
+    ids=" ".join,
 )
-def test_commands_that_only_tell_something_do(arguments: list[str]) -> None:
+def test_commands_that_only_tell_something_do(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert (arguments[1] if arguments[1:] else "resnet20_cifar") in result.stdout
+    subject = arguments[1] if arguments[1:] else "resnet20_cifar"
+    written = [Path(word).read_text(encoding="utf-8") for word in arguments if word.endswith((".html", ".svg"))]
+    assert any(subject in told for told in (result.stdout, *written))
 
 
 def test_networks_and_data_of_commands_exist() -> None:
     from classicnets.data.descriptions import SETS
 
     for arguments in commands("classicnets"):
-        if arguments[0] in {"train", "show"}:
+        if arguments[0] in {"train", "show", "draw"}:
             catalog.find(arguments[1])
         if "--data" in arguments:
             data = arguments[arguments.index("--data") + 1]

@@ -31,3 +31,14 @@ def check_choice(option: str, given: object, choices: Sequence[object]) -> None:
         *others, last = map(str, choices)
         allowed = f"{', '.join(others)} or {last}" if others else last
         raise UsageError(f"{option} must be {allowed}, not {given!r}")
+
+
+def require(extra: str, missing: ModuleNotFoundError) -> UsageError:
+    """The mistake of asking for something without the packages that the extra of that name brings.
+
+    Raises:
+        ModuleNotFoundError: ``missing`` is a module of this package: no mistake of the user's.
+    """
+    if missing.name is None or missing.name.split(".")[0] == "classicnets":
+        raise missing
+    return UsageError(f"this needs {missing.name}, which is not installed: pip install 'classicnets[{extra}]'")

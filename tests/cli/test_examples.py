@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from classicnets.cli import data, networks, train, use
+from classicnets.cli import compare, data, draw, networks, train, use
 from classicnets.training.run import Run
 from tests.cli.command import Command
 
 COMMANDS: list[Callable[..., Any]] = [
     networks.list_,
     networks.show,
+    compare.compare,
+    draw.draw,
     train.train,
     use.evaluate,
     use.predict,

@@ -10,7 +10,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.overhanging_convolution import OverhangingConvolution
 from classicnets.layers.response_norm import ResponseNorm
 from classicnets.networks import build
@@ -73,7 +73,7 @@ NO_NORM = "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5 fc6 fc7 fc8"
 
 def facts(network: Chain) -> dict[str, tuple[tuple[int, ...], int, int]]:
     macs = macs_by_row(network)
-    return {row.name: (row.output, row.parameters, macs[row.name]) for row in table(network).rows}
+    return {row.name: (row.output, row.parameters, macs[row.name]) for row in inspect(network).rows}
 
 
 def sides(network: Chain) -> list[int]:
@@ -97,7 +97,7 @@ def alexnet() -> Chain:
 @pytest.mark.parametrize(("name", "options", "parameters", "macs"), TOTALS)
 def test_totals(name: str, options: dict[str, Any], parameters: int, macs: int) -> None:
     network = build(name, **options)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert count_macs(network) == macs
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from classicnets.networks.bn_inception import HalvingPool, separable
 from classicnets.networks.chain import Chain, Site
@@ -62,7 +62,7 @@ def convolutions(network: Chain) -> dict[str, nn.Conv2d]:
 @pytest.mark.parametrize(("options", "parameters", "macs"), SIZES)
 def test_the_sizes_of_every_reading(options: dict[str, Any], parameters: int, macs: int) -> None:
     network = build("bn_inception", **options)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert count_macs(network) == macs
     assert not network.aux
 
@@ -70,7 +70,7 @@ def test_the_sizes_of_every_reading(options: dict[str, Any], parameters: int, ma
 def test_figure_5_row_by_row() -> None:
     network = build("bn_inception")
     macs = macs_by_row(network)
-    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in table(network).rows] == [
+    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in inspect(network).rows] == [
         ("conv1", (64, 112, 112), 2840, 34_019_328),
         ("pool1", (64, 56, 56), 0, 0),
         ("conv2", (192, 56, 56), 115_200, 359_661_568),

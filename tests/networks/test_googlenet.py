@@ -10,7 +10,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.response_norm import ResponseNorm
 from classicnets.networks import build
 from classicnets.networks.chain import Chain, Site
@@ -68,7 +68,7 @@ def convolution_at(network: Chain, path: str) -> nn.Conv2d:
 @pytest.mark.parametrize(("name", "options", "parameters", "aux_parameters", "macs"), SIZES)
 def test_sizes(name: str, options: dict[str, Any], parameters: int, aux_parameters: int, macs: int) -> None:
     network = build(name, **options)
-    assert (table(network).parameters, table(network).aux_parameters) == (parameters, aux_parameters)
+    assert (inspect(network).parameters, inspect(network).aux_parameters) == (parameters, aux_parameters)
     assert count_macs(network) == macs
 
 
@@ -80,7 +80,7 @@ def test_the_auxiliary_heads_of_torchvisions_network_count_in_all() -> None:
 def test_table_1_row_by_row() -> None:
     network = build("googlenet")
     macs = macs_by_row(network)
-    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in table(network).rows] == [
+    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in inspect(network).rows] == [
         ("conv1", (64, 112, 112), 9_472, 118_013_952),
         ("pool1", (64, 56, 56), 0, 0),
         ("norm1", (64, 56, 56), 0, 0),
@@ -183,7 +183,7 @@ def test_pooling_that_rounds_down_gives_the_sides_of_onnx() -> None:
     floor = build("googlenet_caffe", pools="floor")
     sides = [floor.sites[row].height for row in ("conv1", "pool1", "pool2", "pool3", "pool4")]
     assert sides == [112, 55, 27, 13, 6]
-    assert table(floor).parameters == 6_998_552
+    assert inspect(floor).parameters == 6_998_552
     assert count_macs(floor) == 1_431_556_352
 
 
@@ -227,7 +227,7 @@ def test_torchvisions_auxiliary_heads_take_any_size() -> None:
 
 def test_the_separable_convolution_is_what_table_1_prints() -> None:
     network = build("googlenet", conv1="separable")
-    parameters = {row.name: row.parameters for row in table(network).rows}
+    parameters = {row.name: row.parameters for row in inspect(network).rows}
     assert parameters["conv1"] == 49 * 3 * 8 + 24 * 64 == 2_712
     assert f"{2_712 / 1000:.1f}K" == "2.7K"
     macs = macs_by_module(network)

@@ -8,7 +8,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.residual import Residual
 from classicnets.layers.scaling import Scaling
 from classicnets.networks import build
@@ -83,14 +83,14 @@ TABLES = {
 )
 def test_totals(name: str, parameters: int, macs: int) -> None:
     network = build(name)
-    assert table(network).parameters == parameters
-    assert table(network).aux_parameters == 0
+    assert inspect(network).parameters == parameters
+    assert inspect(network).aux_parameters == 0
     assert count_macs(network) == macs
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_and_sizes_row_by_row(name: str) -> None:
-    rows = {row.name: (row.output, row.parameters) for row in table(build(name)).rows}
+    rows = {row.name: (row.output, row.parameters) for row in inspect(build(name)).rows}
     assert list(rows.items()) == list(TABLES[name].items())
 
 
@@ -170,7 +170,7 @@ def test_the_branches_of_the_figures() -> None:
 def test_the_auxiliary_head_of_the_release_is_an_option() -> None:
     network = build("inception_resnet_v2", aux=True)
     assert list(network.aux) == ["block17_20"]
-    facts = table(network)
+    facts = inspect(network)
     assert (facts.parameters, facts.aux_parameters) == (55_843_464, 3_367_656)
     with pytest.raises(UsageError, match="inception_resnet_v1 has no option 'aux'"):
         build("inception_resnet_v1", aux=True)

@@ -8,7 +8,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
 from tests.networks.counting import count_macs, macs_by_row
@@ -82,14 +82,14 @@ def convolution_at(network: Chain, path: str) -> nn.Conv2d:
 @pytest.mark.parametrize(("name", "options", "parameters", "aux_parameters", "macs"), SIZES)
 def test_sizes(name: str, options: dict[str, Any], parameters: int, aux_parameters: int, macs: int) -> None:
     network = build(name, **options)
-    assert (table(network).parameters, table(network).aux_parameters) == (parameters, aux_parameters)
+    assert (inspect(network).parameters, inspect(network).aux_parameters) == (parameters, aux_parameters)
     assert count_macs(network) == macs
 
 
 def test_the_release_row_by_row() -> None:
     network = build("inception_v3")
     macs = macs_by_row(network)
-    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in table(network).rows] == [
+    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in inspect(network).rows] == [
         ("conv1", (32, 149, 149), 928, 19_181_664),
         ("conv2", (32, 147, 147), 9280, 199_148_544),
         ("conv3", (64, 147, 147), 18_560, 398_297_088),
@@ -131,7 +131,7 @@ def test_each_row_of_table_1_gets_the_printed_size() -> None:
         "fc": (2048,),
     }
     assert {row: arrives[row] for row in printed} == printed
-    assert [(row.name, row.parameters) for row in table(network).rows] == [
+    assert [(row.name, row.parameters) for row in inspect(network).rows] == [
         ("conv1", 928),
         ("conv2", 9280),
         ("conv3", 18_560),

@@ -10,7 +10,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
 from tests.networks.counting import count_macs
@@ -44,7 +44,7 @@ def kernels(network: Chain, branch: str) -> list[str]:
 
 
 def test_parameters_and_sizes_row_by_row() -> None:
-    facts = table(build("inception_v4"))
+    facts = inspect(build("inception_v4"))
     rows = {row.name: (row.output, row.parameters) for row in facts.rows}
     assert list(rows.items()) == list(TABLE.items())
     assert facts.parameters == 42_679_816
@@ -54,7 +54,7 @@ def test_parameters_and_sizes_row_by_row() -> None:
 @pytest.mark.parametrize("order", ["figures", "release"])
 def test_the_order_of_the_factors_changes_no_count(order: str) -> None:
     network = build("inception_v4", order=order)
-    assert table(network).parameters == 42_679_816
+    assert inspect(network).parameters == 42_679_816
     assert count_macs(network) == 12_253_974_624
 
 
@@ -126,7 +126,7 @@ def test_inception_c_joins_its_branches_in_the_releases_order() -> None:
 def test_the_auxiliary_head_of_the_release_is_an_option() -> None:
     network = build("inception_v4", aux=True)
     assert list(network.aux) == ["inception_b_7"]
-    facts = table(network)
+    facts = inspect(network)
     assert (facts.parameters, facts.aux_parameters) == (42_679_816, 3_359_464)
     assert kernels(network, "aux.inception_b_7") == ["1x1", "5x5"]
     images = torch.empty(2, 3, 299, 299, device="meta")
@@ -151,7 +151,7 @@ def test_any_number_of_blocks() -> None:
     ]
     assert list(network.aux) == ["inception_b_2"]
     blocks = 317_632 - 4 * 317_632, (2 - 7) * 2_936_256, (5 - 3) * 4_553_088
-    assert table(network).parameters == 42_679_816 + sum(blocks)
+    assert inspect(network).parameters == 42_679_816 + sum(blocks)
 
 
 def test_images_of_other_sizes_pass_down_to_75_pixels() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.activations import ScaledTanh
 from classicnets.networks import build
 from classicnets.networks.lenet5 import C3_READS
@@ -16,7 +16,7 @@ from tests.networks.counting import count_macs
 
 
 def test_parameters_row_by_row_are_the_papers() -> None:
-    facts = table(build("lenet5"))
+    facts = inspect(build("lenet5"))
     assert {row.name: row.parameters for row in facts.rows} == {
         "C1": 156,
         "S2": 12,
@@ -31,7 +31,7 @@ def test_parameters_row_by_row_are_the_papers() -> None:
 
 
 def test_the_dense_variant_is_what_most_code_has() -> None:
-    facts = table(build("lenet5_dense"))
+    facts = inspect(build("lenet5_dense"))
     assert {row.name: row.parameters for row in facts.rows if row.parameters} == {
         "C1": 156,
         "C3": 2416,

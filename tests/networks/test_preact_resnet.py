@@ -10,7 +10,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.residual import Residual
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
@@ -22,7 +22,7 @@ Layer = Callable[[torch.Tensor], torch.Tensor]
 def sizes(name: str, **options: Any) -> tuple[int, int]:
     """Parameters and multiply-accumulates."""
     network = build(name, **options)
-    return table(network).parameters, sum(macs_by_module(network).values())
+    return inspect(network).parameters, sum(macs_by_module(network).values())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_orders_of_110_layers_consist_of_the_same_components(activation: str
 
 def test_one_layer_skips_have_the_same_weights() -> None:
     network = build("preact_resnet110_cifar", block="single")
-    assert table(network).parameters == 1_727_962
+    assert inspect(network).parameters == 1_727_962
     assert sum(isinstance(module, Residual) for module in network.modules()) == 108
 
 
@@ -93,7 +93,7 @@ def test_units_are_as_many_as_the_depth_says(name: str, options: dict[str, Any],
 
 
 def test_rows_are_the_stages() -> None:
-    rows = {row.name: (row.output, row.parameters) for row in table(build("preact_resnet164_cifar")).rows}
+    rows = {row.name: (row.output, row.parameters) for row in inspect(build("preact_resnet164_cifar")).rows}
     assert len(rows) == 1 + 54 + 3
     assert rows["conv1"] == ((16, 32, 32), 432)
     # The shared normalisation, three convolutions with two normalisations, the projection.

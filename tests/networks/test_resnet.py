@@ -11,7 +11,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from classicnets.networks.blocks import Shortcut, shortcut_of
 from classicnets.networks.chain import Chain, Site
@@ -124,14 +124,14 @@ def layers_with_weights(network: Chain) -> int:
 @pytest.mark.parametrize("name", SIZES)
 def test_sizes_are_those_of_the_table(name: str) -> None:
     network = build(name)
-    assert (table(network).parameters, sum(macs_by_module(network).values())) == SIZES[name]
+    assert (inspect(network).parameters, sum(macs_by_module(network).values())) == SIZES[name]
     assert (network.input_shape, network.num_classes) == ((3, 224, 224), 1000)
 
 
 @pytest.mark.parametrize(("name", "options", "parameters", "macs"), UNDER_OPTIONS)
 def test_sizes_under_options(name: str, options: dict[str, Any], parameters: int, macs: int) -> None:
     network = build(name, **options)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert sum(macs_by_module(network).values()) == macs
 
 
@@ -144,7 +144,7 @@ def test_depth_counts_the_layers_with_weights(name: str) -> None:
 def test_stage_by_stage(name: str) -> None:
     network = build(name)
     parameters, macs = Counter[str](), Counter[str]()
-    for row in table(network).rows:
+    for row in inspect(network).rows:
         parameters[row.name.split("_")[0]] += row.parameters
     for path, count in macs_by_module(network).items():
         macs[path.split("_")[0].split(".")[0]] += count
@@ -264,7 +264,7 @@ def test_the_small_stem_is_for_images_of_32_pixels() -> None:
     shapes = [network.sites[row].shape for row in ("conv1", "conv2_2", "conv3_2", "conv4_2", "conv5_2")]
     assert shapes == [(64, 32, 32), (64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4)]
     # conv1 and fc alone differ from the paper's: 64 x 3 x (49 - 9) weights and 990 classes fewer.
-    assert table(network).parameters == 11_689_512 - 7_680 - 990 * 513
+    assert inspect(network).parameters == 11_689_512 - 7_680 - 990 * 513
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet50_d", "plain34"])

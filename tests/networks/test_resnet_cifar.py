@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from tests.networks.counting import macs_by_module
 
@@ -26,7 +26,7 @@ SIZES = {
 def test_sizes_are_as_printed(kind: str, depth: int) -> None:
     parameters, millions, macs = SIZES[depth]
     network = build(f"{kind}{depth}_cifar")
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     decimals = len(millions.split(".")[1])
     assert f"{parameters / 1e6:.{decimals}f}" == millions
     assert sum(macs_by_module(network).values()) == macs
@@ -40,7 +40,7 @@ def test_depth_counts_the_layers_with_weights(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["resnet20_cifar", "plain20_cifar"])
 def test_parameters_of_the_twenty_layers_row_by_row(name: str) -> None:
-    rows = {row.name: (row.output, row.parameters) for row in table(build(name)).rows}
+    rows = {row.name: (row.output, row.parameters) for row in inspect(build(name)).rows}
     assert rows == {
         "conv1": ((16, 32, 32), 464),
         "conv2_1": ((16, 32, 32), 2336 + 2336),
@@ -66,14 +66,14 @@ def test_macs_of_the_twenty_layers_one_by_one(name: str) -> None:
 
 def test_option_b_projects_where_the_shape_changes() -> None:
     network = build("resnet20_cifar", shortcut="B")
-    assert table(network).parameters == 272_474
+    assert inspect(network).parameters == 272_474
     assert sum(macs_by_module(network).values()) == 40_813_184
 
 
 def test_option_c_projects_everywhere() -> None:
     # Beyond option B, seven 1x1 convolutions that keep the width, each with its normalisation.
     widths = [16, 16, 16, 32, 32, 64, 64]
-    assert table(build("resnet20_cifar", shortcut="C")).parameters == 272_474 + sum(w * w + 2 * w for w in widths)
+    assert inspect(build("resnet20_cifar", shortcut="C")).parameters == 272_474 + sum(w * w + 2 * w for w in widths)
 
 
 @pytest.mark.parametrize("option", ["A", "B", "C", "A-pooled", "B-pooled"])

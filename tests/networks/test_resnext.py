@@ -9,7 +9,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from tests.networks.counting import macs_by_module
 
@@ -29,13 +29,13 @@ SIZES = {
 @pytest.mark.parametrize("name", SIZES)
 def test_sizes(name: str) -> None:
     network = build(name)
-    assert (table(network).parameters, sum(macs_by_module(network).values())) == SIZES[name]
+    assert (inspect(network).parameters, sum(macs_by_module(network).values())) == SIZES[name]
 
 
 @pytest.mark.parametrize(("cardinality", "width"), [(1, 64), (2, 40), (4, 24), (8, 14), (32, 4)])
 def test_the_templates_of_table_2_cost_nearly_the_same(cardinality: int, width: int) -> None:
     network = build(f"resnext50_{cardinality}x{width}d")
-    assert 25.0e6 < table(network).parameters < 25.7e6
+    assert 25.0e6 < inspect(network).parameters < 25.7e6
     assert 4.05e9 < sum(macs_by_module(network).values()) < 4.3e9
 
 
@@ -72,7 +72,7 @@ def test_blocks_a_stage(name: str, stages: list[int]) -> None:
 
 def test_rows_of_29_layers() -> None:
     network = build("resnext29_8x64d_cifar")
-    rows = {row.name: (row.output, row.parameters) for row in table(network).rows}
+    rows = {row.name: (row.output, row.parameters) for row in inspect(network).rows}
     assert rows["conv1"] == ((64, 32, 32), 9 * 3 * 64 + 128)
     grouped = 64 * 512 + 1024 + 9 * 64 * 512 + 1024 + 512 * 256 + 512
     assert rows["conv2_1"] == ((256, 32, 32), grouped + 64 * 256 + 512)

@@ -8,7 +8,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.squeeze_excitation import SqueezeExcitation
 from classicnets.networks import build
 from tests.networks.counting import macs_by_module
@@ -16,7 +16,7 @@ from tests.networks.counting import macs_by_module
 
 def sizes(name: str, **options: Any) -> tuple[int, int]:
     network = build(name, **options)
-    return table(network).parameters, sum(macs_by_module(network).values())
+    return inspect(network).parameters, sum(macs_by_module(network).values())
 
 
 @pytest.mark.parametrize(

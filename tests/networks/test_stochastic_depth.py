@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.stochastic_depth import StochasticResidual
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
@@ -22,7 +22,7 @@ def survivals(network: Chain) -> list[float]:
 @pytest.mark.parametrize(("depth", "parameters"), [(110, 1_727_962), (1202, 19_421_274)])
 def test_it_holds_what_the_residual_network_holds(depth: int, parameters: int) -> None:
     network = build(f"stochastic_depth_resnet{depth}_cifar")
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert list(network.state_dict()) == list(build(f"resnet{depth}_cifar").state_dict())
     assert len(survivals(network)) == (depth - 2) // 2
 

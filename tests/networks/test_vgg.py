@@ -8,7 +8,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.response_norm import ResponseNorm
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
@@ -46,7 +46,7 @@ def layers(network: Chain) -> list[nn.Conv2d | nn.Linear]:
 def test_sizes_are_as_printed(name: str, head: str) -> None:
     parameters, millions, macs = SIZES[name]
     network = build(name, head=head)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert round(parameters / 1e6) == millions
     assert count_macs(network) == macs
 
@@ -55,7 +55,7 @@ def test_sizes_are_as_printed(name: str, head: str) -> None:
 def test_normalisation_adds_two_parameters_a_map(name: str) -> None:
     parameters, macs = NORMALISED[name]
     network = build(name)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert count_macs(network) == macs
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert parameters - SIZES[name.removesuffix("_bn")][0] == 2 * sum(module.out_channels for module in convolutions)
@@ -70,7 +70,7 @@ def test_the_name_counts_the_layers_with_weights(name: str) -> None:
 def test_configuration_d_row_by_row() -> None:
     network = build("vgg16")
     macs = macs_by_row(network)
-    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in table(network).rows] == [
+    assert [(row.name, row.output, row.parameters, macs[row.name]) for row in inspect(network).rows] == [
         ("conv1_1", (64, 224, 224), 1_792, 86_704_128),
         ("conv1_2", (64, 224, 224), 36_928, 1_849_688_064),
         ("pool1", (64, 112, 112), 0, 0),

@@ -9,7 +9,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from tests.networks.counting import macs_by_module
 
@@ -32,7 +32,7 @@ SIZES = {
 def test_sizes_are_as_printed(name: str) -> None:
     parameters, millions, macs = SIZES[name]
     network = build(name)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     decimals = len(millions.partition(".")[2])
     assert f"{parameters / 1e6:.{decimals}f}" == millions
     assert sum(macs_by_module(network).values()) == macs
@@ -43,12 +43,12 @@ def test_sizes_are_as_printed(name: str) -> None:
     [(40, 1, "0.6"), (40, 2, "2.2"), (40, 8, "35.7"), (28, 12, "52.5"), (22, 10, "26.8"), (16, 10, "17.1")],
 )
 def test_the_other_networks_of_table_4(depth: int, width: int, millions: str) -> None:
-    assert f"{table(build(f'wide_resnet{depth}_{width}_cifar')).parameters / 1e6:.1f}" == millions
+    assert f"{inspect(build(f'wide_resnet{depth}_{width}_cifar')).parameters / 1e6:.1f}" == millions
 
 
 def test_a_hundred_classes() -> None:
     network = build("wide_resnet28_10_cifar", num_classes=100)
-    assert table(network).parameters == 36_536_884
+    assert inspect(network).parameters == 36_536_884
     assert sum(macs_by_module(network).values()) == 5_243_386_368
 
 
@@ -59,7 +59,7 @@ def test_the_depth_counts_all_convolutions_and_not_the_classifier() -> None:
 
 
 def test_rows_are_those_of_table_1() -> None:
-    rows = {row.name: (row.output, row.parameters) for row in table(build("wide_resnet16_4_cifar")).rows}
+    rows = {row.name: (row.output, row.parameters) for row in inspect(build("wide_resnet16_4_cifar")).rows}
     assert rows == {
         "conv1": ((16, 32, 32), 432),
         # Two normalisations, two convolutions, the projection.
@@ -128,7 +128,7 @@ def test_dropout_stands_between_the_convolutions() -> None:
     found = [module for module in network.modules() if isinstance(module, nn.Dropout)]
     assert [module.p for module in found] == [0.3] * 12
     assert not any(isinstance(module, nn.Dropout) for module in build("wide_resnet28_10_cifar").modules())
-    assert table(network).parameters == 36_479_194
+    assert inspect(network).parameters == 36_479_194
 
 
 def test_a_width_of_one_needs_no_projection_in_the_first_stage() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 import classicnets as cn
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.layers.response_norm import ResponseNorm
 from classicnets.networks import build
 from tests.networks.counting import count_macs, macs_by_row
@@ -68,7 +68,7 @@ ONNX_ZOO = {
 )
 def test_totals(name: str, options: dict[str, Any], parameters: int, macs: int) -> None:
     network = build(name, **options)
-    assert table(network).parameters == parameters
+    assert inspect(network).parameters == parameters
     assert count_macs(network) == macs
 
 
@@ -76,7 +76,7 @@ def test_totals(name: str, options: dict[str, Any], parameters: int, macs: int) 
 def test_row_by_row(name: str, expected: dict[str, tuple[tuple[int, ...], int, int]]) -> None:
     network = build(name)
     macs = macs_by_row(network)
-    found = {row.name: (row.output, row.parameters, macs[row.name]) for row in table(network).rows}
+    found = {row.name: (row.output, row.parameters, macs[row.name]) for row in inspect(network).rows}
     assert found == expected
     assert list(found) == list(expected)
 

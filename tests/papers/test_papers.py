@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from classicnets import papers
 from classicnets.catalog import find, list_networks, paper
 from classicnets.errors import UsageError
-from classicnets.inspection.table import table
+from classicnets.inspection.inspection import inspect
 from classicnets.networks import build
 from classicnets.papers import Paper, read_paper
 from tests.networks.counting import count_macs, macs_by_row
@@ -39,7 +39,7 @@ def test_a_citation_is_complete(family: str) -> None:
 def test_the_figures_are_those_of_the_built_network(name: str) -> None:
     facts = paper(name).facts(name)
     network = build(name)
-    built = table(network)
+    built = inspect(network)
     assert facts.summary
     assert facts.parameters is not None
     assert facts.macs is not None
@@ -54,7 +54,7 @@ def test_the_rows_are_those_of_the_built_network(name: str) -> None:
     facts = paper(name).facts(name).rows
     network = build(name)
     macs = macs_by_row(network)
-    built = {row.name: row for row in table(network).rows}
+    built = {row.name: row for row in inspect(network).rows}
     assert list(facts) == [row for row in built if row in facts], "in the order of the table"
     for row, stated in facts.items():
         found = built[row]
@@ -68,7 +68,7 @@ def test_the_rows_are_those_of_the_built_network(name: str) -> None:
 def test_the_variants_have_the_stated_sizes(name: str) -> None:
     for variant in paper(name).facts(name).variants:
         network = build(name, **variant.options)
-        assert table(network).parameters == variant.parameters.value, variant.options
+        assert inspect(network).parameters == variant.parameters.value, variant.options
         assert variant.macs is None or variant.macs.value == count_macs(network), variant.options
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from classicnets.cli import data, networks, train, use
+from classicnets.cli import compare, data, draw, explain, networks, train, use
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,9 @@ app = typer.Typer(
 )
 app.command("list")(networks.list_)
 app.command("show")(networks.show)
+app.command("compare")(compare.compare)
+app.command("draw")(draw.draw)
+app.command("explain")(explain.explain)
 app.command("train")(train.train)
 app.command("evaluate")(use.evaluate)
 app.command("predict")(use.predict)

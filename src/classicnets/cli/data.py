@@ -1,11 +1,13 @@
 """`data`: which data sets there are, and having them here."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from classicnets.cli.options import AsJson, DataDir
+from classicnets.cli.options import AsJson, DataDir, InputSize, read_input
 from classicnets.cli.output import as_json, console, messages, progress_bar, say, table
+from classicnets.errors import require
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check data sets.")
 
@@ -74,3 +76,49 @@ def check(name: Name, data_dir: DataDir = None) -> None:
         f"{name}: {len(checked.files)} files in {checked.folder} are as they should be,"
         f" {checked.train_count:,} + {checked.test_count:,} images"
     )
+
+
+@app.command()
+def show(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A name from `classicnets data list`, or folder:PATH.")],
+    html: Annotated[Path, typer.Option(metavar="FILE", help="The page to write.")],
+    augment: Annotated[
+        str,
+        typer.Option(
+            metavar="R",
+            help='A recipe file, a recipe\'s name, or a list: "flip, pad: 4, lighting, colour: {hue: 0.1}".',
+        ),
+    ] = "",
+    images: Annotated[int, typer.Option(metavar="N", min=1, max=200, help="Rows, an image each.")] = 8,
+    versions: Annotated[int, typer.Option(metavar="N", min=1, max=50, help="Changed ones in a row.")] = 6,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Of the run.")] = 0,
+    input_size: InputSize = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show training images beside what an augmentation makes of them, on a page of its own.
+
+    Example: classicnets data show cifar10 --augment "flip, pad: 4, lighting" --html sheet.html
+    """
+    with messages().status("starting"):
+        from classicnets.data.sets import open_data
+        from classicnets.training.augmentations import read_augmentation
+
+        try:
+            from classicnets.data.sheet import Sheet, default_input, write_sheet
+        except ModuleNotFoundError as error:
+            raise require("train", error) from error
+    given = read_augmentation(augment)
+    size = read_input(input_size)
+    images_of = open_data(data, data_dir=data_dir, seed=seed)
+    own = given.preprocessing if size is None else None
+    sheet = Sheet(
+        data=images_of,
+        preprocessing=own or default_input(images_of, size),
+        augmentation=given.augmentation,
+        description=given.text,
+        images=images,
+        versions=versions,
+        seed=seed,
+    )
+    write_sheet(html, sheet)
+    say(f"sheet  {html}")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from classicnets.errors import UsageError
+from classicnets.inspection.terminal import table as table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,17 +47,6 @@ def messages() -> "Console":
 def say(text: str, *, style: str = "") -> None:
     """Print a line on standard output as it stands: brackets in it are no markup."""
     console().print(text, style=style, markup=False, emoji=False, highlight=False)
-
-
-def table(*columns: str, numbers: Iterable[str] = ()) -> "Table":
-    """An empty table without lines; the columns named in ``numbers`` are flush right."""
-    from rich.table import Table
-
-    made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    right = frozenset(numbers)
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left")
-    return made
 
 
 def as_json(content: object, *, indent: int | None = 2) -> None:
@@ -141,17 +130,6 @@ def progress_bar(title: str, *, unit: str = "images", wanted: bool = True) -> It
     bar = ProgressBar(title, unit=unit, wanted=wanted)
     with bar.bar:
         yield bar
-
-
-def require(extra: str, missing: ModuleNotFoundError) -> UsageError:
-    """The mistake of running a command without the packages that the extra of that name brings.
-
-    Raises:
-        ModuleNotFoundError: ``missing`` is a module of this package: no mistake of the user's.
-    """
-    if missing.name is None or missing.name.split(".")[0] == "classicnets":
-        raise missing
-    return UsageError(f"this needs {missing.name}, which is not installed: pip install 'classicnets[{extra}]'")
 
 
 def _width(stream: TextIO) -> int | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from classicnets.cli.options import NO_VALUE, AsJson, DataDir
-from classicnets.cli.output import EXIT_INTERRUPTED, as_json, console, messages, require, result, say
-from classicnets.errors import UsageError
+from classicnets.cli.output import EXIT_INTERRUPTED, as_json, console, messages, result, say
+from classicnets.errors import UsageError, require
 
 if TYPE_CHECKING:
     from classicnets.training.run import Run

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from classicnets.data.augmentation.chance import Chance
 from classicnets.data.randomness import order
 from classicnets.data.transforms import Augmentation, Preprocessing
 
@@ -44,6 +45,8 @@ class Batches(ABC):
         shuffle: bool = False,
         seed: int = 0,
     ) -> None:
+        if augmentation is not None:
+            augmentation.check_size(preprocessing.size)
         self.labels = labels
         self.preprocessing = preprocessing
         self.batch_size = batch_size
@@ -74,6 +77,9 @@ class Batches(ABC):
         count = len(self.labels)
         indices = order(self.seed, self.epoch, count) if self.shuffle else np.arange(count, dtype=np.int64)
         return [indices[at : at + self.batch_size] for at in range(0, count, self.batch_size)]
+
+    def _chance(self, indices: npt.NDArray[np.int64]) -> Chance:
+        return Chance(self.seed, self.epoch, indices)
 
     def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         return normalise(pixels, self.preprocessing)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from classicnets.data.augmentation.chance import Chance
+from classicnets.data.augmentation.whole import change
 from classicnets.data.batches import Batches
 from classicnets.data.decode import UnreadableImage, decode
 from classicnets.data.images import ImageFiles
@@ -89,12 +91,13 @@ class _Reader(Dataset[torch.Tensor | UnreadableImage]):
         if self._augmentation is None:
             return torch.stack([preprocess(pixels, self._preprocessing) for pixels in images])
         drawn = draw(self._augmentation, self._seed, self._epoch, indices)
-        return torch.stack(
+        cut = torch.stack(
             [
                 augment(pixels, self._preprocessing, self._augmentation, drawn.choice(at))
                 for at, pixels in enumerate(images)
             ]
         )
+        return change(cut, self._augmentation, Chance(self._seed, self._epoch, indices))
 
 
 def usable_cores() -> int:

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from classicnets.data.augmentation.whole import change, changes_pixels
 from classicnets.data.batches import Batches
 from classicnets.data.images import ImageArray
-from classicnets.data.pixels import augment, fit, with_channels
+from classicnets.data.pixels import augment, fit, padded, with_channels
 from classicnets.data.transforms import Augmentation, Draw, Preprocessing, draw
 
 _CHUNK = 4096  # images fitted at a time: bounds the memory that resizing needs beside the result
@@ -22,8 +23,8 @@ class MemoryBatches(Batches):
 
     The images are fitted to the preprocessing once, at construction. With padded crops or flips they are then laid
     out so that every crop of every image, plain and mirrored, is a window into one tensor (see `_Windows`), and a
-    batch is one gather of such windows. With ``random_area`` each image is cut and resized anew from its original
-    pixels, as `classicnets.data.pixels.augment` does it for files.
+    batch is one gather of such windows. With ``random_area`` or ``scale`` each image is cut and resized anew from its
+    original pixels, as `classicnets.data.pixels.augment` does it for files.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class MemoryBatches(Batches):
             shuffle=shuffle,
             seed=seed,
         )
-        self._crops_are_windows = augmentation is None or augmentation.random_area is None
+        self._crops_are_windows = augmentation is None or not augmentation.cuts_anew
         if self._crops_are_windows:
             fitted = _fit_all(images.pixels, preprocessing)
             self._windows = _Windows(fitted, augmentation or Augmentation())
@@ -55,7 +56,15 @@ class MemoryBatches(Batches):
     def _pixels(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
         if not groups:
             return iter(())
-        return self._gathered(groups) if self._crops_are_windows else self._cut_out(groups)
+        cut = self._gathered(groups) if self._crops_are_windows else self._cut_out(groups)
+        return self._changed(groups, cut) if changes_pixels(self.augmentation) else cut
+
+    def _changed(self, groups: list[npt.NDArray[np.int64]], cut: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+        assert self.augmentation is not None
+        for group, pixels in zip(groups, cut, strict=True):
+            with _one_thread():
+                changed = change(pixels, self.augmentation, self._chance(group))
+            yield changed
 
     def _gathered(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
         # Drawing for all that is left of the epoch at once takes a millisecond; a batch at a time, it would take as
@@ -113,16 +122,19 @@ class _Windows:
     """All padded crops of all images, plain and mirrored, as overlapping windows into one run of pixels.
 
     The images stand below each other with ``pad`` black rows before, between and after them, and every row begins
-    with ``pad`` black pixels, which serve the row above as its right margin. A crop is then a start in that run of
+    with ``pad`` black pixels, which serve the row above as its right margin; margins of reflections belong to one
+    image alone, and so each has its own. A crop is then a start in that run of
     pixels: rows of equal length at a fixed distance, which one gather copies without looking at single pixels. The
     mirrored copy doubles the memory and makes a flip cost nothing; it is made only where images are flipped.
     """
 
     def __init__(self, images: torch.Tensor, augmentation: Augmentation) -> None:
         self._count, self._height, self._width, self._channels = images.shape
+        self._augmentation = augmentation
         self._pad = augmentation.pad
+        self._margin = augmentation.pad * (1 if augmentation.pad_with == "black" else 2)  # from image to image
         run = self._lay_out(images, mirrored=augmentation.flip)
-        row = self._width + self._pad  # pixels from one row to the next
+        row = self._width + self._margin  # pixels from one row to the next
         window = (self._height - 1) * row + self._width  # pixels from a crop's first to behind its last
         self._crops = run.as_strided(
             (len(run) - window + 1, self._height, self._width * self._channels),
@@ -132,10 +144,10 @@ class _Windows:
     def starts(self, indices: npt.NDArray[np.int64], choices: Draw) -> npt.NDArray[np.int64]:
         """Where in the run of pixels the crop of each image begins."""
         image = np.where(choices.flip, indices + self._count, indices)
-        top = image * (self._height + self._pad) + choices.crop_y
+        top = image * (self._height + self._margin) + choices.crop_y
         # A crop is taken first and flipped then, so in a mirrored image it lies as far from the other side.
         left = np.where(choices.flip, 2 * self._pad - choices.crop_x, choices.crop_x)
-        return top * (self._width + self._pad) + left
+        return top * (self._width + self._margin) + left
 
     def gather(self, starts: torch.Tensor) -> torch.Tensor:
         """The crops at ``starts``, (crops, height, width, channels), in memory of their own."""
@@ -147,6 +159,9 @@ class _Windows:
         pad = self._pad
         if pad == 0 and not mirrored:
             return images.reshape(-1, self._channels)
+        if self._augmentation.pad_with == "reflection":
+            kept = torch.cat([images, images.flip(2)]) if mirrored else images
+            return padded(kept, self._augmentation).reshape(-1, self._channels)
         copies = self._count * (2 if mirrored else 1)
         height, width = self._height + pad, self._width + pad
         run = torch.zeros((pad + copies * height) * width + pad, self._channels, dtype=torch.uint8)

@@ -28,15 +28,19 @@ def augment(
 ) -> torch.Tensor:
     """Bring one decoded image to the network's input size, as training does.
 
-    With ``random_area`` a part of the image takes the place of the test's fitting; then come the padded crop and the
-    flip. Shapes as for `preprocess`.
+    With ``random_area`` or ``scale`` a part of the image takes the place of the test's fitting; then come the padded
+    crop and the flip. What else an augmentation asks for is done to whole batches, by
+    `classicnets.data.augmentation.whole.change`. Shapes as for `preprocess`.
     """
     pixels = with_channels(pixels, preprocessing.channels)
-    if choice.area is None:
-        fitted = fit(pixels[None], preprocessing)[0]
+    interpolation = choice.interpolation or preprocessing.interpolation
+    if choice.area is not None:
+        fitted = resize(_cut_part(pixels, choice)[None], preprocessing.size, interpolation)[0]
+    elif choice.side is not None:
+        fitted = _scaled_crop(pixels, preprocessing.size, interpolation, choice, augmentation.central_square)
     else:
-        fitted = resize(_cut_part(pixels, choice)[None], preprocessing.size, preprocessing.interpolation)[0]
-    cropped = _padded_crop(fitted, augmentation.pad, choice)
+        fitted = fit(pixels[None], preprocessing)[0]
+    cropped = _padded_crop(fitted, augmentation, choice)
     return cropped.flip(1) if choice.flip else cropped
 
 
@@ -69,15 +73,22 @@ def fit(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
 
 
 def resize(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
-    """Images, (images, height, width, channels), resampled to ``size`` (height, width) with antialiasing.
+    """Images, (images, height, width, channels), resampled to ``size`` (height, width).
 
-    Works in 8 bits throughout, as Pillow does; the results differ from Pillow's by rounding, two levels of 255 at most.
+    ``bilinear`` and ``bicubic`` with antialiasing, in 8 bits throughout, as Pillow does; the results differ from
+    Pillow's by rounding, two levels of 255 at most. ``nearest`` takes single pixels, ``area`` the mean of the pixels
+    under the new one.
     """
     if tuple(pixels.shape[1:3]) == size:
         return pixels
     # Contiguous pixels seen as NCHW are channels_last, the layout that PyTorch's vector code for uint8 wants.
     planes = pixels.contiguous().permute(0, 3, 1, 2)
-    resized = F.interpolate(planes, size=size, mode=interpolation, antialias=True, align_corners=False)
+    if interpolation == "nearest":
+        resized = F.interpolate(planes, size=size, mode="nearest-exact")
+    elif interpolation == "area":
+        resized = F.interpolate(planes.to(torch.float32), size=size, mode="area").round_().to(torch.uint8)
+    else:
+        resized = F.interpolate(planes, size=size, mode=interpolation, antialias=True, align_corners=False)
     return resized.permute(0, 2, 3, 1)
 
 
@@ -89,9 +100,41 @@ def _cut_part(pixels: torch.Tensor, choice: Choice) -> torch.Tensor:
     return pixels[top : top + height, left : left + width]
 
 
-def _padded_crop(pixels: torch.Tensor, pad: int, choice: Choice) -> torch.Tensor:
-    if pad == 0:
+def _scaled_crop(
+    pixels: torch.Tensor, size: tuple[int, int], interpolation: str, choice: Choice, central_square: bool
+) -> torch.Tensor:
+    assert choice.side is not None
+    height, width = pixels.shape[:2]
+    scale = choice.side / min(height, width)
+    pixels = resize(pixels[None], (round(height * scale), round(width * scale)), interpolation)[0]
+    if central_square:
+        top, left = (pixels.shape[0] - choice.side) // 2, (pixels.shape[1] - choice.side) // 2
+        pixels = pixels[top : top + choice.side, left : left + choice.side]
+    top, left = (
+        min(int(place * (given - wanted + 1)), given - wanted)
+        for place, given, wanted in zip((choice.place_y, choice.place_x), pixels.shape[:2], size, strict=True)
+    )
+    return pixels[top : top + size[0], left : left + size[1]]
+
+
+def padded(pixels: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+    """Images, (images, height, width, channels), with the margins that the augmentation asks for."""
+    pad = augmentation.pad
+    if augmentation.pad_with == "black":
+        return F.pad(pixels, (0, 0, pad, pad, pad, pad))
+    rows, columns = (_reflected(side, pad) for side in pixels.shape[1:3])
+    return pixels[:, rows][:, :, columns]
+
+
+def _reflected(side: int, pad: int) -> torch.Tensor:
+    places = torch.arange(-pad, side + pad).abs()
+    return side - 1 - (side - 1 - places).abs()
+
+
+def _padded_crop(pixels: torch.Tensor, augmentation: Augmentation, choice: Choice) -> torch.Tensor:
+    if augmentation.pad == 0:
         return pixels
     height, width = pixels.shape[:2]
-    padded = F.pad(pixels, (0, 0, pad, pad, pad, pad))
-    return padded[choice.crop_y : choice.crop_y + height, choice.crop_x : choice.crop_x + width]
+    return padded(pixels[None], augmentation)[
+        0, choice.crop_y : choice.crop_y + height, choice.crop_x : choice.crop_x + width
+    ]

@@ -23,12 +23,16 @@ def uniform(seed: int, epoch: int, indices: npt.NDArray[np.int64], purpose: str)
         indices: the images' positions in their data set, of any shape.
         purpose: what the number is for ("flip", "crop_x"); different purposes are independent of each other.
     """
+    return (bits(seed, epoch, indices, purpose) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def bits(seed: int, epoch: int, indices: npt.NDArray[np.int64], purpose: str) -> npt.NDArray[np.uint64]:
+    """64 random bits for each image; see `uniform`."""
     with np.errstate(over="ignore"):  # the arithmetic is modulo 2^64 by design
         state = np.full(1, np.uint64(zlib.crc32(purpose.encode())))
         for part in (seed, epoch):
             state = _mix(state ^ np.uint64(part & 0xFFFF_FFFF_FFFF_FFFF))
-        bits = _mix(_mix(state) ^ indices.astype(np.uint64))
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        return _mix(_mix(state) ^ indices.astype(np.uint64))
 
 
 def integers(

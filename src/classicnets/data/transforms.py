@@ -12,7 +12,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from classicnets.data.augmentation.colour import Colour, Jitter
+from classicnets.data.augmentation.erasing import Erase
+from classicnets.data.augmentation.geometry import Affine, Elastic
+from classicnets.data.augmentation.kind import Kind, check_range
+from classicnets.data.augmentation.lighting import Lighting
+from classicnets.data.augmentation.mixing import Mixing
+from classicnets.data.augmentation.policies import RandAugment, TrivialAugment
 from classicnets.data.randomness import integers, uniform
+from classicnets.errors import UsageError
+
+INTERPOLATIONS = ("bilinear", "area", "nearest", "bicubic")
+"""What ``any_interpolation`` chooses from (GoogLeNet, section 6)."""
+
+_CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (0.5, 0.5))
 
 
 class Preprocessing(BaseModel):
@@ -72,32 +85,88 @@ class Preprocessing(BaseModel):
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-class Augmentation(BaseModel):
-    """What training does to an image at random, each time anew.
+class Augmentation(Kind):
+    """What training does to an image at random, each time anew, in the order in which it is named here.
+
+    First the image is cut to the input size, by ``random_area``, by ``scale``, or else as in a test:
 
     Attributes:
         random_area: a part of the image whose area is this share of the whole (from, to) and whose aspect ratio lies
             in ``aspect`` is cut out and resized to the input size (GoogLeNet, section 6: 8% to 100%, 3/4 to 4/3).
         aspect: width by height of that part (from, to).
-        pad: black pixels put on each side before a crop of the input size is taken at a random place (ResNet, section
-            4.2: 4 on CIFAR).
+        any_interpolation: resize by one of `INTERPOLATIONS`, each as likely (GoogLeNet, section 6), instead of the
+            preprocessing's.
+        scale: the image's shorter side becomes any length in pixels (from, to), and a crop of the input size is taken
+            (AlexNet, section 4.1: 256; VGG, section 3.1: 256 to 512; ResNet, section 3.4: 256 to 480).
+        central_square: of the image scaled so, only the central square is cropped from (AlexNet, section 2).
+        crop: from ``anywhere``, or from the four ``corners`` and the centre alone (ZFNet, section 3.1).
+        pad: pixels put on each side before a crop of the input size is taken at a random place (ResNet, section 4.2:
+            4 on CIFAR).
+        pad_with: ``black``, or the image's own ``reflection`` (Wide ResNet, section 3).
         flip: mirror left and right, one time in two.
+        elastic: see `Elastic`; it and ``affine`` resample the image once, together.
+        affine: see `Affine`.
+        rand_augment: see `RandAugment`.
+        trivial_augment: see `TrivialAugment`.
+        colour: see `Colour`.
+        jitter: see `Jitter`.
+        lighting: see `Lighting`.
+        erase: see `Erase`.
+        mix: see `Mixing`; the only one that needs more than one image, and changes what is to be learned.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     random_area: tuple[float, float] | None = None
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    any_interpolation: bool = False
+    scale: tuple[int, int] | None = None
+    central_square: bool = False
+    crop: Literal["anywhere", "corners"] = "anywhere"
     pad: int = Field(default=0, ge=0)
+    pad_with: Literal["black", "reflection"] = "black"
     flip: bool = False
+    elastic: Elastic | None = None
+    affine: Affine | None = None
+    rand_augment: RandAugment | None = None
+    trivial_augment: TrivialAugment | None = None
+    colour: Colour | None = None
+    jitter: Jitter | None = None
+    lighting: Lighting | None = None
+    erase: Erase | None = None
+    mix: Mixing | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> "Augmentation":
-        if self.random_area is not None and not 0 < self.random_area[0] <= self.random_area[1] <= 1:
-            raise ValueError("random_area needs 0 < from <= to <= 1")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ValueError("aspect needs 0 < from <= to")
+        if self.random_area is not None:
+            check_range("random_area", self.random_area, most=1)
+        check_range("aspect", self.aspect)
+        if self.scale is not None:
+            check_range("scale", self.scale)
+            if self.random_area is not None:
+                raise ValueError("random_area and scale are two ways to cut an image; give one")
+        if self.any_interpolation and not self.cuts_anew:
+            raise ValueError("any_interpolation is of random_area and scale; give one of them")
+        if self.scale is None and (self.central_square or self.crop == "corners"):
+            raise ValueError("central_square and crop are of scale; give it")
         return self
+
+    @property
+    def cuts_anew(self) -> bool:
+        """Whether an image is cut from its original pixels each time, instead of being fitted as in a test."""
+        return self.random_area is not None or self.scale is not None
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Make sure that there is enough of an image for an input of ``size`` (height, width).
+
+        Raises:
+            UsageError: there is not.
+        """
+        if self.scale is not None and self.scale[0] < max(size):
+            raise UsageError(
+                f"augmentation.scale begins at {self.scale[0]} pixels, too few to crop {size[0]}x{size[1]} from;"
+                f" begin at {max(size)} or more"
+            )
+        if self.pad_with == "reflection" and self.pad >= min(size):
+            raise UsageError(f"augmentation.pad: {self.pad} pixels of reflection need an input of more than that")
 
 
 class Draw(NamedTuple):
@@ -105,7 +174,9 @@ class Draw(NamedTuple):
 
     ``area`` is None where no part is cut out, else its share of the image's area; ``aspect`` its width by height;
     ``place_y`` and ``place_x`` say where it lies, 0 at the top (left), 1 at the bottom (right). ``crop_y`` and
-    ``crop_x`` are pixels from the top left of the padded image.
+    ``crop_x`` are pixels from the top left of the padded image. ``side`` is None where images are not scaled, else
+    the length of the shorter side, and ``place_y`` and ``place_x`` say where the crop lies. ``interpolation`` is a
+    position in `INTERPOLATIONS`, None for the preprocessing's.
     """
 
     area: npt.NDArray[np.float64] | None
@@ -115,6 +186,8 @@ class Draw(NamedTuple):
     crop_y: npt.NDArray[np.int64]
     crop_x: npt.NDArray[np.int64]
     flip: npt.NDArray[np.bool_]
+    side: npt.NDArray[np.int64] | None = None
+    interpolation: npt.NDArray[np.int64] | None = None
 
     def choice(self, at: int) -> "Choice":
         """What was drawn for the image at position ``at`` of these."""
@@ -126,6 +199,8 @@ class Draw(NamedTuple):
             crop_y=int(self.crop_y[at]),
             crop_x=int(self.crop_x[at]),
             flip=bool(self.flip[at]),
+            side=None if self.side is None else int(self.side[at]),
+            interpolation=None if self.interpolation is None else INTERPOLATIONS[self.interpolation[at]],
         )
 
 
@@ -139,6 +214,8 @@ class Choice(NamedTuple):
     crop_y: int
     crop_x: int
     flip: bool
+    side: int | None = None
+    interpolation: str | None = None
 
 
 def draw(augmentation: Augmentation, seed: int, epoch: int, indices: npt.NDArray[np.int64]) -> Draw:
@@ -148,18 +225,27 @@ def draw(augmentation: Augmentation, seed: int, epoch: int, indices: npt.NDArray
         return uniform(seed, epoch, indices, purpose)
 
     nothing = np.zeros(indices.shape)
-    area, aspect, place_y, place_x = None, nothing, nothing, nothing
+    area, aspect, place_y, place_x, side, interpolation = None, nothing, nothing, nothing, None, None
     if augmentation.random_area is not None:
         smallest, largest = augmentation.random_area
         narrow, wide = (math.log(bound) for bound in augmentation.aspect)
         area = smallest + (largest - smallest) * unit("area")
         aspect = np.exp(narrow + (wide - narrow) * unit("aspect"))
+    if augmentation.scale is not None:
+        least, most = augmentation.scale
+        side = least + integers(seed, epoch, indices, "side", below=most - least + 1)
+    if augmentation.cuts_anew:
         place_y, place_x = unit("place_y"), unit("place_x")
+    if augmentation.crop == "corners":
+        corner = integers(seed, epoch, indices, "corner", below=len(_CORNERS))
+        place_y, place_x = np.array(_CORNERS)[corner].T
+    if augmentation.any_interpolation:
+        interpolation = integers(seed, epoch, indices, "interpolation", below=len(INTERPOLATIONS))
     places = 2 * augmentation.pad + 1
     crop_y = integers(seed, epoch, indices, "crop_y", below=places)
     crop_x = integers(seed, epoch, indices, "crop_x", below=places)
     flip = unit("flip") < 0.5 if augmentation.flip else np.zeros(indices.shape, dtype=np.bool_)
-    return Draw(area, aspect, place_y, place_x, crop_y, crop_x, flip)
+    return Draw(area, aspect, place_y, place_x, crop_y, crop_x, flip, side, interpolation)
 
 
 def part(

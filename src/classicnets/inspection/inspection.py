@@ -1,21 +1,39 @@
 """A network looked at: one object that answers for every table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import torch
 from torch import nn
 
-from classicnets.errors import UsageError
+from classicnets import catalog
+from classicnets.errors import UsageError, check_choice
+from classicnets.inspection import formats, memory, parameters, terminal
 from classicnets.inspection import macs as counting
-from classicnets.inspection import memory, parameters
-from classicnets.inspection.recording import Run, trace
-from classicnets.inspection.rows import TracedRow, traced_rows
+from classicnets.inspection import tree as trees
+from classicnets.inspection.connections import connections, neurons
+from classicnets.inspection.conventions import by_convention
+from classicnets.inspection.cost_law import CostLaw, cost_law
+from classicnets.inspection.fused import fused_live, fused_live_peak
+from classicnets.inspection.machine import Machine
+from classicnets.inspection.modes import Mode, Optimizer, Precision, Run
+from classicnets.inspection.other_operations import count_other_operations, other_operations
+from classicnets.inspection.receptive_field import Field, exceeds, row_fields, side_seen, stride_of
+from classicnets.inspection.recording import trace
+from classicnets.inspection.roofline import Roofline, roofline
+from classicnets.inspection.rows import TracedRow, places_by_row, traced_rows
+from classicnets.inspection.shortcuts import HeldShortcut, shortcuts
 from classicnets.inspection.trace import Trace
+from classicnets.inspection.training_memory import TrainingMemory, training_peak
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
+from classicnets.weights.loading import load
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class LivePeak(NamedTuple):
@@ -23,9 +41,9 @@ class LivePeak(NamedTuple):
 
     Attributes:
         eager: as PyTorch runs it for inference, operation by operation.
-        fused: as an inference runtime plans it: batch normalisation folded, activations and sums written in place, memory
-            free after the last use.
-        training: forward, backward and the optimizer's state.
+        fused: as an inference runtime plans it: batch normalisation folded, activations and sums written in place,
+            memory free after its last use.
+        training: forward, backward, the gradients of the weights and the optimizer's state.
     """
 
     eager: int
@@ -42,36 +60,55 @@ class Row:
         output: the shape that leaves it for one image.
         parameters: trainable ones, each counted where it first appears.
         macs: multiply-accumulates of one image.
+        other_operations: floating point operations of one image that are no multiply-accumulate.
         activation_bytes: what leaves it for one image; 0 where it hands on the memory that arrived.
         receptive_field: the side in pixels of what one activation sees, the larger where they differ.
         stride: pixels between what neighbours see, likewise.
+        exceeds_image: whether it sees beyond the border of the image.
     """
 
     name: str
     output: tuple[int, ...]
     parameters: int
     macs: int
+    other_operations: int
     activation_bytes: int
     receptive_field: int
     stride: int
+    exceeds_image: bool
 
 
 class Inspection:
     """What is known of a network; each table is computed when it is first asked for.
+
+    Counts are of one image. Live memory is that of the whole batch, in bytes.
 
     Attributes:
         name: in the catalog, or the class of the module.
         module: the network, perhaps without weights.
         input: channels, height and width of an image.
         batch: how many images pass at once.
+        optimizer: whose state is held in training.
+        precision: of the numbers in training.
     """
 
-    def __init__(self, module: nn.Module, input: tuple[int, int, int], *, batch: int = 1, run: Run = "meta") -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        image: tuple[int, int, int],
+        *,
+        batch: int = 1,
+        optimizer: Optimizer = "momentum",
+        precision: Precision = "float32",
+        run: Run = "meta",
+    ) -> None:
         self.name = module.name if isinstance(module, Chain) else type(module).__name__
         self.module = module
-        self.input = input
+        self.input = image
         self.batch = batch
-        self._run: Run = run
+        self.optimizer = optimizer
+        self.precision = precision
+        self._run = run
 
     @cached_property
     def trace(self) -> Trace:
@@ -81,7 +118,7 @@ class Inspection:
     @cached_property
     def training_trace(self) -> Trace:
         """One forward in training mode, and its backward."""
-        return trace(self.module, self._images(), training=True, run=self._run)
+        return trace(self.module, self._images(), training=True, run=self._run, precision=self.precision)
 
     @cached_property
     def traced_rows(self) -> tuple[TracedRow, ...]:
@@ -93,6 +130,11 @@ class Inspection:
         """The table."""
         counts = parameters.count_by_row(self.module, [row.name for row in self.traced_rows])
         return tuple(self._row(row, counts[row.name]) for row in self.traced_rows)
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """What the activations that leave a row see of the image; without rows that see nothing of it."""
+        return row_fields(self.trace, self.traced_rows)
 
     @cached_property
     def parameters(self) -> int:
@@ -114,47 +156,192 @@ class Inspection:
         """Multiply-accumulates of convolutions and fully connected layers, one image, biases not counted."""
         return self._macs(self.trace.operations)
 
+    @cached_property
+    def activation_bytes(self) -> int:
+        """The sum of what leaves the rows, for one image."""
+        return sum(row.activation_bytes for row in self.rows)
+
+    @cached_property
+    def live_peak(self) -> LivePeak:
+        """The most memory that is alive at once, in each mode."""
+        return LivePeak(
+            eager=memory.live_peak(self.trace),
+            fused=fused_live_peak(self.trace),
+            training=self.training_memory.peak,
+        )
+
+    @cached_property
+    def training_memory(self) -> TrainingMemory:
+        """What training holds, part by part."""
+        return training_peak(self.training_trace, optimizer=self.optimizer)
+
+    @cached_property
+    def shortcuts(self) -> tuple[HeldShortcut, ...]:
+        """What waits while other operations run, until a sum or a concatenation takes it up."""
+        return shortcuts(self.trace, self.traced_rows)
+
+    @cached_property
+    def other_operations(self) -> int:
+        """Floating point operations besides, one image; by the rules of `other_operations.RULES`."""
+        return count_other_operations(self.trace) // self.batch
+
+    @cached_property
+    def neurons(self) -> dict[str, int]:
+        """Values that leave each row for one image, as AlexNet's paper counts."""
+        return {row.name: neurons(self.trace, row) for row in self.traced_rows}
+
+    @cached_property
+    def connections(self) -> dict[str, int]:
+        """Connections of each row's units for one image, biases included, as LeNet-5's paper counts."""
+        return {row.name: connections(self.trace, row) for row in self.traced_rows}
+
+    def by_convention(self) -> dict[str, int]:
+        """What well-known counters would print for this network, under their names; see `conventions`."""
+        return {name: total // self.batch for name, total in by_convention(self.trace).items()}
+
+    def roofline(self, machine: Machine) -> Roofline:
+        """The least time of an eager forward of the batch on a machine, row by row."""
+        return roofline(self.trace, machine)
+
+    def cost_law(self) -> CostLaw:
+        """How the totals grow with the size of the image, with width and with depth.
+
+        Raises:
+            UsageError: the network has an operator that the law does not follow.
+        """
+        return cost_law(self.trace)
+
+    def live_by_row(self, mode: Mode) -> dict[str, int]:
+        """The most bytes that are alive while each row runs, forward or backward.
+
+        Raises:
+            UsageError: there is no such mode.
+        """
+        check_choice("mode", mode, get_args(Mode))
+        traced = self.training_trace if mode == "training" else self.trace
+        live = fused_live(traced) if mode == "fused" else memory.live(traced)
+        places = places_by_row(traced, [row.name for row in self.traced_rows])
+        state = self.training_memory.optimizer_state if mode == "training" else 0
+        return {row: state + max((live[place] for place in found), default=0) for row, found in places.items()}
+
+    def tree(self, depth: int | None = None) -> tuple[trees.Branch, ...]:
+        """The modules down to that depth, one within the other; see `tree`."""
+        return trees.tree(self.trace, depth)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures under the names of the attributes, in lists and dictionaries."""
+        return formats.as_dict(self)
+
+    def to_markdown(self) -> str:
+        """The table and the totals as a section of a document."""
+        return formats.as_markdown(self)
+
+    def to_csv(self) -> str:
+        """The rows for a spreadsheet."""
+        return formats.as_csv(self)
+
+    def to_html(self) -> str:
+        """A page of its own, with plots.
+
+        Raises:
+            UsageError: the packages that draw the plots are missing.
+        """
+        from classicnets.inspection.page import page  # stands above: it shows drawings and comparisons too
+
+        return page(self)
+
+    def __rich__(self) -> "Table":
+        return terminal.rows_table(self)
+
     def _images(self) -> torch.Tensor:
         device = "cpu" if self._run == "real" else "meta"
-        return torch.zeros(self.batch, *self.input, device=device)
+        return torch.zeros(self.batch, *self.input, device=device, dtype=_dtype(self.module))
 
-    def _macs(self, operations: Sequence[counting.Operation]) -> int:
+    def _macs(self, operations: Iterable[counting.Operation]) -> int:
         return sum(counting.macs(operation, self.module) for operation in operations) // self.batch
 
     def _row(self, row: TracedRow, count: int) -> Row:
         arrived = {value.storage for value in row.inputs}
         new = {value.number: value.bytes for value in row.outputs if value.storage not in arrived}
+        field = self.fields.get(row.name)
         return Row(
             name=row.name,
             output=row.outputs[0].shape[1:] if row.outputs else (),
             parameters=count,
             macs=self._macs(row.operations),
+            other_operations=sum(map(other_operations, row.operations)) // self.batch,
             activation_bytes=sum(new.values()) // self.batch,
-            receptive_field=0,
-            stride=0,
+            receptive_field=side_seen(field, self.input) if field else 0,
+            stride=stride_of(field) if field else 0,
+            exceeds_image=field is not None and exceeds(field, self.input),
         )
 
 
 def inspect(
-    model: nn.Module | str,
+    model: nn.Module | str | Path,
     input_size: int | tuple[int, ...] | None = None,
     *,
     batch: int = 1,
+    optimizer: Optimizer = "momentum",
+    precision: Precision = "float32",
     run: Run = "meta",
+    **options: Any,
 ) -> Inspection:
-    """Look at a network of the catalog by its name, or at any module.
+    """Look at a network of the catalog by its name, at weights, or at any module.
 
     Args:
-        model: a name such as "resnet50", a `Chain`, or any module that takes images (N, C, H, W).
+        model: a name such as "resnet50"; a bundle or other weights, as `load` takes them; a `Chain`; or any module that
+            takes images (N, C, H, W).
         input_size: the side in pixels, (height, width), or (channels, height, width); without it the network's own, and
             (3, 224, 224) for a module that does not say.
-        batch: images that pass at once; counts stay those of one image, live memory is that of the batch.
-        run: see `trace`.
+        batch: images that pass at once.
+        optimizer: whose state is counted in training memory.
+        precision: of training, likewise.
+        run: the tensors that the forward runs on; see `trace`.
+        options: of a network given by its name, as `create` takes them.
 
     Raises:
-        UsageError: no such network, or a size that it does not take.
+        UsageError: no such network or weights, or a size that it does not take.
     """
-    raise UsageError("not yet")
+    if batch < 1:
+        raise UsageError(f"batch must be at least 1, not {batch}")
+    check_choice("optimizer", optimizer, get_args(Optimizer))
+    check_choice("precision", precision, get_args(Precision))
+    size = _size(input_size)
+    if not isinstance(model, nn.Module):
+        model = _network(str(model), size, options)
+    elif options:
+        raise UsageError(f"options such as {next(iter(options))!r} are for a network given by its name")
+    own = model.input_shape if isinstance(model, Chain) else (3, 224, 224)
+    images = own if size is None else (own[0], *size) if len(size) == 2 else size
+    return Inspection(model, images, batch=batch, optimizer=optimizer, precision=precision, run=run)
 
 
-__all__ = ["Inspection", "LivePeak", "Row", "build", "inspect"]
+def _network(name: str, size: tuple[int, ...] | None, options: dict[str, Any]) -> Chain:
+    """By its name without weights and for that input; or as its weights have it."""
+    try:
+        catalog.find(name)
+    except UsageError:
+        if ":" not in name and not Path(name).exists():
+            raise
+        if options:
+            raise UsageError(f"{name} brings its own options: {next(iter(options))!r} cannot be given") from None
+        return load(name)
+    if size is not None:
+        options = {**options, "input_size": size[-2:]}
+    if size is not None and len(size) == 3:
+        options = {**options, "in_channels": size[0]}
+    return build(name, **options)
+
+
+def _size(given: int | tuple[int, ...] | None) -> tuple[int, int] | tuple[int, int, int] | None:
+    if given is None:
+        return None
+    sides = (given, given) if isinstance(given, int) else tuple(given)
+    if len(sides) not in (2, 3) or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UsageError(f"input_size is a side, (height, width) or (channels, height, width), not {given!r}")
+    return sides
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next((tensor.dtype for tensor in module.parameters() if tensor.is_floating_point()), torch.float32)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from classicnets.inspection.trace import Operation, Value
+from classicnets.inspection.layer_macs import LAYER_COUNTS
+from classicnets.inspection.trace import Operation, Trace, Value
 
 aten = torch.ops.aten
 
@@ -18,23 +19,47 @@ def macs(operation: Operation, module: nn.Module) -> int:
         module: the one that was traced. A layer that says by ``fan_in`` how many inputs one output of each map reads
             is believed over the shape of its weight (LeNet-5's C3 reads some of the maps only).
     """
+    count = macs_by_shape(operation)
+    place = _WEIGHT.get(operation.function)
+    if place is None or not operation.path:
+        return count
+    reads = getattr(module.get_submodule(operation.path), "fan_in", None)
+    weight: Value = operation.arguments[place]
+    return count * sum(reads) // weight.elements if isinstance(reads, tuple) else count
+
+
+def macs_by_shape(operation: Operation) -> int:
+    """The same by the shapes of the tensors alone: what is multiplied, were it with zeros."""
     count = _COUNTS.get(operation.function)
-    if count is None:
-        return 0
-    reads = getattr(module.get_submodule(operation.path), "fan_in", None) if operation.path else None
-    if isinstance(reads, tuple) and operation.function is aten.convolution.default:
-        out = operation.outputs[0]
-        return sum(reads) * (out.elements // out.shape[1])
-    return count(operation)
+    return count(operation) if count is not None else 0
+
+
+def training_flops(trace: Trace) -> int:
+    """Floating point operations of the multiply-accumulates of a training pass, forward and backward, two for each.
+
+    torch's own counter (``torch.utils.flop_counter.FlopCounterMode``) agrees, with two exceptions: it counts the
+    gradient of a grouped convolution's weight as many times too often as there are groups, and believes no ``fan_in``.
+    An image that requires no gradient saves that of the first convolution's input: for ResNet-18 at 224 pixels
+    10,648,412,160 without, 10,884,440,064 = 6 x MACs with it.
+
+    Args:
+        trace: of a training pass; of an input that requires a gradient, if the gradient is to be counted.
+    """
+    return 2 * sum(macs(operation, trace.module) for operation in trace.operations)
 
 
 def _convolution(operation: Operation) -> int:
+    inputs: Value
+    weight: Value
     inputs, weight = operation.arguments[:2]
     transposed = bool(operation.arguments[6])
     return (inputs.elements if transposed else operation.outputs[0].elements) * weight.elements // weight.shape[0]
 
 
 def _convolution_backward(operation: Operation) -> int:
+    gradient: Value
+    inputs: Value
+    weight: Value
     gradient, inputs, weight = operation.arguments[:3]
     transposed = bool(operation.arguments[7])
     once = (inputs.elements if transposed else gradient.elements) * weight.elements // weight.shape[0]
@@ -58,4 +83,8 @@ _COUNTS: dict[torch._ops.OpOverload, Callable[[Operation], int]] = {
     aten.addmm.default: _product(1),
     aten.bmm.default: _product(0),
     aten.baddbmm.default: _product(1),
+    **LAYER_COUNTS,
 }
+
+_WEIGHT = {aten.convolution.default: 1, aten.convolution_backward.default: 2}
+"""Where a convolution has its weight among the arguments."""

@@ -1,6 +1,6 @@
 """Which rows a trace falls into: those of a `Chain`, or the parts that any other module is made of."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -35,8 +35,11 @@ def traced_rows(trace: Trace) -> tuple[TracedRow, ...]:
     names = frozenset(row_names(trace.module))
     last: dict[str, Call] = {}
     operations: dict[str, list[Operation]] = {}
+    end = 0
     for call in trace.calls:
-        if call.path in names:
+        # A row that other rows call, too, is part of them while they run.
+        if call.path in names and call.first >= end:
+            end = call.end
             last[call.path] = call
             ran = (operation for operation in trace.operations[call.first : call.end] if not operation.backward)
             operations.setdefault(call.path, []).extend(ran)
@@ -44,6 +47,19 @@ def traced_rows(trace: Trace) -> tuple[TracedRow, ...]:
         TracedRow(name=name, operations=tuple(operations[name]), inputs=call.inputs, outputs=call.outputs)
         for name, call in sorted(last.items(), key=lambda item: (item[1].first, item[1].end))
     )
+
+
+def places_by_row(trace: Trace, names: Collection[str]) -> dict[str, list[int]]:
+    """For each row the indices of its operations, forward and backward."""
+    found: dict[str, list[int]] = {name: [] for name in names}
+    homes: dict[str, str | None] = {}
+    for place, operation in enumerate(trace.operations):
+        if operation.path not in homes:
+            homes[operation.path] = _row_of(operation.path, found)
+        row = homes[operation.path]
+        if row is not None:
+            found[row].append(place)
+    return found
 
 
 def row_names(module: nn.Module) -> tuple[str, ...]:
@@ -60,3 +76,11 @@ def _parts(path: str, module: nn.Module) -> Iterator[str]:
             yield from _parts(inner, child)
         else:
             yield inner
+
+
+def _row_of(path: str, names: Collection[str]) -> str | None:
+    while path not in names:
+        if not path:
+            return None
+        path = path.rpartition(".")[0]
+    return path

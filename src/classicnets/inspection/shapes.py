@@ -42,7 +42,7 @@ def _convolution(
     ]
     if min(sides) < 1:
         return None
-    return _like(inputs, (inputs.shape[0], weight.shape[0], *sides))
+    return _like(weight if _is_last(weight) else inputs, (inputs.shape[0], weight.shape[0], *sides), inputs.dtype)
 
 
 def _convolution_backward(
@@ -112,6 +112,10 @@ def _average_pool(
     return None if sides is None else _like(inputs, sides)
 
 
+def _adaptive_pool(inputs: torch.Tensor, sides: list[int]) -> torch.Tensor | None:
+    return _like(inputs, (*inputs.shape[:2], *sides)) if inputs.dim() == 4 and inputs.is_floating_point() else None
+
+
 def _pooled(
     inputs: torch.Tensor, kernel: list[int], stride: list[int], padding: list[int], dilation: list[int], ceil: bool
 ) -> tuple[int, ...] | None:
@@ -138,6 +142,10 @@ def _pool_backward(gradient: torch.Tensor, inputs: torch.Tensor, *rest: Any) -> 
 def _each(inputs: torch.Tensor, *rest: Any) -> torch.Tensor | None:
     """A function of each element alone."""
     return _like(inputs, inputs.shape) if inputs.is_floating_point() else None
+
+
+def _each_in_place(inputs: torch.Tensor, *rest: Any) -> torch.Tensor:
+    return inputs
 
 
 def _pairs(first: torch.Tensor, second: object, *rest: Any) -> torch.Tensor | None:
@@ -169,7 +177,26 @@ def _joined(parts: list[torch.Tensor], along: int = 0) -> torch.Tensor | None:
     rest = [(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts]
     if any(other != rest[0] for other in rest) or any(part.dtype != first.dtype for part in parts):
         return None
-    return _like(first, (*first.shape[:axis], sum(part.shape[axis] for part in parts), *first.shape[axis + 1 :]))
+    if any(part.dim() != first.dim() for part in parts):
+        return None
+    sides = (*first.shape[:axis], sum(part.shape[axis] for part in parts), *first.shape[axis + 1 :])
+    return _like(min(parts, key=_is_last), sides)  # channels_last only if all parts are
+
+
+def _unsliced(gradient: torch.Tensor, sides: list[int], *rest: Any) -> torch.Tensor:
+    return _like(gradient, tuple(sides))
+
+
+def _padded(inputs: torch.Tensor, around: list[int], *rest: Any) -> torch.Tensor | None:
+    sides = list(inputs.shape)
+    for place, (before, after) in enumerate(zip(around[::2], around[1::2], strict=True), start=1):
+        sides[-place] += before + after
+    # Cutting all away is an error; torch says so better.
+    return _like(inputs, tuple(sides)) if min(sides) > 0 else None
+
+
+def _index_copy(inputs: torch.Tensor, along: int, places: torch.Tensor, parts: torch.Tensor) -> torch.Tensor | None:
+    return _like(inputs, inputs.shape) if inputs.dim() == parts.dim() and inputs.dtype == parts.dtype else None
 
 
 def _linear(bias: torch.Tensor, inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor | None:
@@ -192,17 +219,42 @@ def _reduced(inputs: torch.Tensor, dimensions: list[int] | None, keep: bool = Fa
     return _like(inputs, tuple(sides))
 
 
-def _like(
-    tensor: torch.Tensor, shape: tuple[int, ...] | torch.Size, dtype: torch.dtype | None = None
-) -> torch.Tensor:
-    last = (
-        len(shape) == tensor.dim() == 4
-        and not tensor.is_contiguous()
-        and tensor.is_contiguous(memory_format=torch.channels_last)
-    )
-    order = torch.channels_last if last else torch.contiguous_format
+def _filled(
+    inputs: torch.Tensor,
+    *numbers: Any,
+    dtype: torch.dtype | None = None,
+    layout: torch.layout | None = None,
+    device: torch.device | None = None,
+    pin_memory: bool | None = None,
+    memory_format: torch.memory_format | None = None,
+) -> torch.Tensor | None:
+    elsewhere = device is not None and device != inputs.device
+    if elsewhere or layout not in (None, torch.strided) or memory_format not in (None, torch.preserve_format):
+        return None
+    return _like(inputs, inputs.shape, dtype)
+
+
+def _like(tensor: torch.Tensor, shape: tuple[int, ...] | torch.Size, dtype: torch.dtype | None = None) -> torch.Tensor:
+    order = torch.channels_last if len(shape) == 4 and _is_last(tensor) else torch.contiguous_format
     return torch.empty(shape, dtype=dtype or tensor.dtype, device="meta", memory_format=order)
 
+
+def _is_last(tensor: torch.Tensor) -> bool:
+    """Whether torch takes its order for channels_last: by the strides, which tell even where there is one channel."""
+    strides = tensor.stride()
+    if len(strides) != 4 or strides[1] != 1:
+        return False
+    least = 0
+    for place in (1, 3, 2, 0):
+        side, stride = tensor.shape[place], strides[place]
+        if not side or stride < least or (place == 0 and least == 1):
+            return False
+        least = stride * side
+    return True
+
+
+FILLED = frozenset({aten.empty_like.default, aten.ones_like.default, aten.zeros_like.default, aten.full_like.default})
+"""Those among `SHAPED` that may also be given keywords."""
 
 SHAPED: dict[torch._ops.OpOverload, Shaped] = {
     aten.convolution.default: _convolution,
@@ -211,14 +263,22 @@ SHAPED: dict[torch._ops.OpOverload, Shaped] = {
     aten.native_batch_norm_backward.default: _batch_norm_backward,
     aten.max_pool2d_with_indices.default: _max_pool,
     aten.avg_pool2d.default: _average_pool,
+    aten._adaptive_avg_pool2d.default: _adaptive_pool,
     aten.addmm.default: _linear,
     aten.mm.default: _product,
     aten.mean.dim: _reduced,
     aten.sum.dim_IntList: _reduced,
     aten.cat.default: _joined,
+    aten.constant_pad_nd.default: _padded,
+    aten.slice_backward.default: _unsliced,
+    aten.index_copy.default: _index_copy,
+    aten.relu_.default: _each_in_place,
     aten.max_pool2d_with_indices_backward.default: _pool_backward,
     aten.avg_pool2d_backward.default: _pool_backward,
+    aten._adaptive_avg_pool2d_backward.default: _pool_backward,
     aten.pow.Tensor_Scalar: _each,
+    aten.rsub.Scalar: _pairs,
+    **dict.fromkeys(FILLED, _filled),
     **{
         operator.default: _each
         for operator in (
@@ -231,5 +291,9 @@ SHAPED: dict[torch._ops.OpOverload, Shaped] = {
         for operator in (aten.add, aten.sub, aten.mul, aten.div)
         for overload in (operator.Tensor, operator.Scalar)
     },
-    **{operator.Tensor: _pairs_in_place for operator in (aten.add_, aten.sub_, aten.mul_, aten.div_)},
+    **{
+        overload: _pairs_in_place
+        for operator in (aten.add_, aten.sub_, aten.mul_, aten.div_)
+        for overload in (operator.Tensor, operator.Scalar)
+    },
 }

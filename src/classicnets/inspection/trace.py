@@ -1,6 +1,5 @@
 """One forward recorded: every operation, what it read and wrote, where it ran, and when its memory came and went."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -73,7 +72,7 @@ class Operation:
     @property
     def inputs(self) -> tuple[Value, ...]:
         """Its tensors, in the order given."""
-        return tuple(_values((self.arguments, tuple(self.keywords.values()))))
+        return tuple(_values((*self.arguments, *self.keywords.values())))
 
     @property
     def in_place(self) -> bool:
@@ -146,9 +145,11 @@ class Trace:
         return tuple(operation for operation in self.operations if not operation.backward)
 
 
-def _values(given: Argument) -> Iterator[Value]:
-    if isinstance(given, Value):
-        yield given
-    elif type(given) is tuple:
-        for part in given:
-            yield from _values(part)
+def _values(given: tuple[Argument, ...]) -> list[Value]:
+    found = []
+    for part in given:
+        if type(part) is Value:
+            found.append(part)
+        elif type(part) is tuple:
+            found += _values(part)
+    return found

@@ -11,7 +11,7 @@ from torch import nn
 
 from classicnets.errors import UsageError, check_choice, near
 from classicnets.layers.initialisation import Initialise, he, initialise, modern, start_as_shortcuts
-from classicnets.layers.storage import allocate
+from classicnets.layers.storage import allocate, without_memory
 
 FirstWeights = Literal["paper", "modern"]
 """By which rule a network's weights begin: its paper's, or what has become usual since."""
@@ -182,7 +182,7 @@ class Chain(nn.Module):
         *body, head = self.rows
         arrives = self.sites[body[-1]] if body else Site(*self.input_shape, num_classes)
         old = next(iter(self.parameters()))
-        with torch.device("meta"):
+        with without_memory():
             module, self.sites[head] = self._design.rows[head](arrives._replace(classes=num_classes))
             fresh = {head: module, **{f"aux.{row}": self._aux_head(row) for row in self.aux}}
         for path, made in fresh.items():
@@ -253,7 +253,7 @@ class Chain(nn.Module):
         site = Site(self.input_shape[0], height, width, self.num_classes)
         made = {}
         aux = {}
-        with torch.device("meta"):
+        with without_memory():
             for row, make in self._design.rows.items():
                 made[row] = make(site)
                 site = made[row].out

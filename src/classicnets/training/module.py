@@ -11,6 +11,8 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from classicnets.data.augmentation.chance import Chance
+from classicnets.data.augmentation.mixing import Mixed
 from classicnets.data.batches import Batch
 from classicnets.errors import UsageError
 from classicnets.networks.chain import Chain
@@ -74,13 +76,26 @@ class TrainedNetwork(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The loss of a batch."""
-        logits = self.network(batch.images).float()
-        loss = loss_of(self.recipe.loss, logits, batch.labels)
+        images, labels, mixed = batch.images, batch.labels, self._mixed(batch, batch_idx)
+        if mixed is not None:
+            images = mixed.images.permute(0, 3, 1, 2)
+            labels = torch.where(mixed.weights < 0.5, mixed.others, mixed.labels)  # what an error is counted against
+        logits = self.network(images).float()
+        loss = loss_of(self.recipe.loss, logits, labels if mixed is None else mixed.targets(logits.shape[1]))
         self.images += len(batch.labels)
         # Summed where the network runs: reading a number at every step would make an accelerator wait.
         self.losses = self.losses + loss.detach() * len(batch.labels)
-        self.errors = self.errors + (logits.detach().argmax(dim=1) != batch.labels).sum()
+        self.errors = self.errors + (logits.detach().argmax(dim=1) != labels).sum()
         return loss
+
+    def _mixed(self, batch: Batch, step: int) -> Mixed | None:
+        """The batch as `Augmentation.mix` makes it, None where images are not mixed."""
+        mix = self.recipe.augmentation.mix
+        if mix is None:
+            return None
+        epoch = step // (self.steps // self.recipe.epochs)
+        chance = Chance(self.recipe.seed, epoch, batch.indices.cpu().numpy())
+        return mix(batch.images.permute(0, 2, 3, 1), batch.labels, chance)
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
         """Take the step, then let the average follow."""

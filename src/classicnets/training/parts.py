@@ -40,12 +40,14 @@ def filled_in(recipe: Recipe, network: Chain) -> Recipe:
     """The recipe with its preprocessing, which is the default of network and data where it has none.
 
     Raises:
-        UsageError: the preprocessing is not for the network's channels.
+        UsageError: the preprocessing is not for the network's channels, or too small for the augmentation.
     """
     channels, *size = network.input_shape
     if recipe.preprocessing is None:
         preprocessing = default_preprocessing(recipe.data, channels, (size[0], size[1]))
+        recipe.augmentation.check_size(preprocessing.size)
         return recipe.model_copy(update={"preprocessing": preprocessing})
+    recipe.augmentation.check_size(recipe.preprocessing.size)
     if recipe.preprocessing.channels != channels:
         raise UsageError(
             f"preprocessing.channels is {recipe.preprocessing.channels}, but {network.name} takes {channels}"

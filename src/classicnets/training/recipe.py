@@ -164,6 +164,17 @@ class Recipe(_Section):
     def _anywhere(cls, data: str) -> str:
         return absolute(data)
 
+    @field_validator("loss")
+    @classmethod
+    def _goes_with_mixing(cls, loss: Loss, info: ValidationInfo) -> Loss:
+        augmentation = info.data.get("augmentation")
+        if augmentation is not None and augmentation.mix is not None and loss.name != "cross_entropy":
+            raise ValueError(
+                f"augmentation.mix gives an image two classes, which {loss.name} cannot take; "
+                "take cross_entropy, or leave mix out"
+            )
+        return loss
+
     @field_validator("options")
     @classmethod
     def _are_no_fields(cls, options: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from classicnets.training.recipe import Loss, Optimizer, Schedule
 
 
 def loss_of(loss: Loss, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The mean loss of a batch: float32 logits (N, classes), int64 labels (N,)."""
+    """The mean loss of a batch: float32 logits (N, classes), int64 labels (N,).
+
+    Cross-entropy also takes shares of the classes, float32 (N, classes), in the place of labels.
+    """
     match loss.name:
         case "cross_entropy":
             return F.cross_entropy(logits, labels, label_smoothing=loss.label_smoothing)
