@@ -24,6 +24,7 @@ COMMANDS: list[Callable[..., Any]] = [
     data.list_,
     data.get,
     data.check,
+    data.show,
 ]
 
 

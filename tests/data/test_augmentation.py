@@ -1,10 +1,13 @@
 """What holds for every kind of augmentation: what it depends on, what it leaves as it was, what it refuses."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pydantic import ValidationError
 from scipy import stats
 
@@ -15,9 +18,11 @@ from classicnets.data.augmentation.geometry import Affine, Elastic
 from classicnets.data.augmentation.lighting import Lighting
 from classicnets.data.augmentation.policies import RandAugment
 from classicnets.data.augmentation.whole import change, changes_pixels
-from classicnets.data.images import ImageArray
+from classicnets.data.folder_batches import FolderBatches
+from classicnets.data.images import ImageArray, ImageFiles
 from classicnets.data.memory import MemoryBatches
-from classicnets.data.transforms import Augmentation, Preprocessing
+from classicnets.data.pixels import augment
+from classicnets.data.transforms import Augmentation, Preprocessing, draw
 from classicnets.errors import UsageError
 from tests.data.augmented import KINDS, chance, noise, smooth
 
@@ -84,6 +89,14 @@ def test_strength_zero_changes_nothing(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_pixels_stay_on_their_device(name: str, dtype: torch.dtype) -> None:
+    """The meta device stands for any other: it refuses to work with what lies elsewhere, and to be read from."""
+    changed = KINDS[name](noise(9).to("meta", dtype), chance(9))
+    assert (changed.device.type, changed.shape, changed.dtype) == ("meta", (9, 12, 10, 3), dtype)
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_no_image_at_all_is_no_trouble(name: str) -> None:
     assert KINDS[name](noise(3)[:0], chance(0)).shape == (0, 12, 10, 3)
 
@@ -123,6 +136,37 @@ def test_batches_from_memory_are_changed_by_the_images_index(batch_size: int) ->
         expected = change(data.pixels[indices], ALL, Chance(5, 2, indices.numpy()))
         got = images.permute(0, 2, 3, 1).round().to(torch.uint8)
         assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_are_changed_alike_by_any_number_of_workers(tmp_path: Path, workers: int) -> None:
+    paths = tuple(tmp_path / f"{at}.png" for at in range(9))
+    for path, pixels in zip(paths, smooth(9, 24, 24), strict=True):
+        Image.fromarray(pixels.numpy()).save(path)
+    preprocessing = Preprocessing(size=(16, 16), mean=(0.0,) * 3, std=(1 / 255,) * 3)
+    augmentation = ALL.model_copy(update={"scale": (16, 24)})
+    files = ImageFiles(paths=paths, labels=np.arange(9))
+    batches = FolderBatches(
+        files, preprocessing, batch_size=4, augmentation=augmentation, shuffle=True, seed=2, workers=workers
+    )
+    batches.epoch = 6
+    for images, _, indices in batches:
+        positions = indices.numpy()
+        drawn = draw(augmentation, 2, 6, positions)
+        cut = [
+            augment(smooth(9, 24, 24)[index], preprocessing, augmentation, drawn.choice(at))
+            for at, index in enumerate(positions)
+        ]
+        expected = change(torch.stack(cut), augmentation, Chance(2, 6, positions))
+        assert torch.equal(images.permute(0, 2, 3, 1).round().to(torch.uint8), expected)
+
+
+def test_a_batch_of_small_images_takes_no_time_to_speak_of() -> None:
+    """All kinds together; a tenth of a second on one free core."""
+    pixels = smooth(256, 32, 32)
+    begun = time.process_time()
+    change(pixels, ALL, chance(256))
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,13 @@ def test_nothing_is_mixed_where_nothing_is_asked_for() -> None:
     assert not MIXUP(images, labels(6), chance(6)).images.requires_grad
 
 
+def test_images_stay_on_their_device() -> None:
+    """The meta device stands for any other: it refuses to work with what lies elsewhere, and to be read from."""
+    mixed = BOTH(noise(8).to("meta"), labels(8).to("meta"), chance(8))
+    assert {part.device.type for part in mixed} == {"meta"}
+    assert mixed.targets(7).shape == (8, 7)
+
+
 def test_targets_share_out_one_among_two_classes() -> None:
     mixed = MIXUP(noise(6), torch.tensor([0, 1, 2, 2, 3, 0]), chance(6))
     targets = mixed.targets(4)

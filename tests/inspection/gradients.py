@@ -49,7 +49,7 @@ def spans(image: torch.Tensor, activation: torch.Tensor, place: Sequence[int]) -
 
     All weights between them must be positive, or shares may cancel.
     """
-    (gradient,) = torch.autograd.grad(activation[:, :, place[0], place[1]].sum(), image)
+    (gradient,) = torch.autograd.grad(activation[:, :, place[0], place[1]].sum(), image, retain_graph=True)
     shares = gradient.abs().sum(dim=(0, 1))
     return _span(shares.sum(dim=1)), _span(shares.sum(dim=0))
 

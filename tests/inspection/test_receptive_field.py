@@ -167,6 +167,7 @@ def over_a_flat_view(images: torch.Tensor) -> torch.Tensor:
         (lambda x: convolved(x).flatten(1) @ torch.ones(3072, 5).to(x), Extent(-1, 24, 0), Extent(-1, 32, 0)),
         (lambda x: convolved(x).transpose(2, 3).relu().mT, Extent(-1, 1, 1), Extent(-1, 1, 1)),
         (lambda x: x[:, :, None, :, :].squeeze(2).softmax(1), Extent(0, 0, 1), Extent(0, 0, 1)),
+        (lambda x: x.mean((2, 3))[torch.tensor([1, 0])].roll(1, 1), Extent(0, 23, 0), Extent(0, 31, 0)),
         (blocks_of_tokens, Extent(0, 3, 4), Extent(0, 3, 4)),
         (fully_connected_by_pixel, Extent(-1, 1, 1), Extent(-1, 1, 1)),
         (into_halves, Extent(-1, 1, 1), Extent(-1, 1, 1)),
@@ -204,6 +205,16 @@ def test_what_reaches_everywhere_sees_everything(function: Function) -> None:
     assert (found.down.first, found.down.last) == (0, 23)
     assert side_seen(found, (24, 32)) in (24, 32, 33)
     assert not exceeds(found._replace(across=found.down), (4, 24, 32))
+
+
+def test_places_stay_as_far_apart_when_everything_is_seen() -> None:
+    def mixed_in_windows(images: torch.Tensor) -> torch.Tensor:
+        gated = images * images.mean((2, 3), keepdim=True)
+        windows = gated.reshape(2, 4, 6, 4, 8, 4).sum((3, 5), keepdim=True)
+        return gated + windows.expand(2, 4, 6, 4, 8, 4).reshape_as(gated)
+
+    found = field_after(lambda images: mixed_in_windows(mixed_in_windows(images)))
+    assert (found.down.everything, stride_of(found)) == (True, 1)
 
 
 def test_a_transposed_convolution_halves_the_stride() -> None:

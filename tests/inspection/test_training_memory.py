@@ -50,7 +50,8 @@ def measured(network: nn.Module, images: torch.Tensor, optimizer: Optimizer, pre
     kept = [tensor for states in updates.state.values() for tensor in states.values() if torch.is_tensor(tensor)]
     with Measured([images, labels, *state(network), *kept]) as watched:
         step()
-    return watched.peak + sum(tensor.untyped_storage().nbytes() for tensor in kept)
+    peak: int = watched.peak
+    return peak + sum(tensor.untyped_storage().nbytes() for tensor in kept)
 
 
 def estimated(

@@ -97,7 +97,7 @@ def show(
 ) -> None:
     """Show training images beside what an augmentation makes of them, on a page of its own.
 
-    Example: classicnets data show cifar10 --augment "flip, pad: 4, lighting" --html sheet.html
+    Example: classicnets data show digits --augment "affine, elastic: {alpha: 8}" --html sheet.html
     """
     with messages().status("starting"):
         from classicnets.data.sets import open_data

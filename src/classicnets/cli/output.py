@@ -14,7 +14,6 @@ from classicnets.inspection.terminal import table as table
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from classicnets.evaluation.counting import Evaluation
 

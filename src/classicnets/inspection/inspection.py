@@ -26,7 +26,7 @@ from classicnets.inspection.recording import trace
 from classicnets.inspection.roofline import Roofline, roofline
 from classicnets.inspection.rows import TracedRow, places_by_row, traced_rows
 from classicnets.inspection.shortcuts import HeldShortcut, shortcuts
-from classicnets.inspection.trace import Trace
+from classicnets.inspection.trace import Operation, Trace
 from classicnets.inspection.training_memory import TrainingMemory, training_peak
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
@@ -257,7 +257,7 @@ class Inspection:
         device = "cpu" if self._run == "real" else "meta"
         return torch.zeros(self.batch, *self.input, device=device, dtype=_dtype(self.module))
 
-    def _macs(self, operations: Iterable[counting.Operation]) -> int:
+    def _macs(self, operations: Iterable[Operation]) -> int:
         return sum(counting.macs(operation, self.module) for operation in operations) // self.batch
 
     def _row(self, row: TracedRow, count: int) -> Row:
@@ -313,8 +313,8 @@ def inspect(
     elif options:
         raise UsageError(f"options such as {next(iter(options))!r} are for a network given by its name")
     own = model.input_shape if isinstance(model, Chain) else (3, 224, 224)
-    images = own if size is None else (own[0], *size) if len(size) == 2 else size
-    return Inspection(model, images, batch=batch, optimizer=optimizer, precision=precision, run=run)
+    channels, height, width = own if size is None else (own[0], *size)[-3:]
+    return Inspection(model, (channels, height, width), batch=batch, optimizer=optimizer, precision=precision, run=run)
 
 
 def _network(name: str, size: tuple[int, ...] | None, options: dict[str, Any]) -> Chain:
@@ -334,7 +334,8 @@ def _network(name: str, size: tuple[int, ...] | None, options: dict[str, Any]) -
     return build(name, **options)
 
 
-def _size(given: int | tuple[int, ...] | None) -> tuple[int, int] | tuple[int, int, int] | None:
+def _size(given: int | tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Height and width, perhaps with the channels before them."""
     if given is None:
         return None
     sides = (given, given) if isinstance(given, int) else tuple(given)

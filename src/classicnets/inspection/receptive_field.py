@@ -23,7 +23,8 @@ def fields(trace: Trace) -> dict[int, Field]:
     """The field of each value, by its number, that depends on the first input (N, C, H, W).
 
     It is that of the operations, whatever the weights are: through all branches, and beyond the border where windows
-    hang over it. Nothing has one where the first input is no batch of images.
+    hang over it. Where windows differ (uneven adaptive pooling, upsampling) it is the least that holds them all.
+    Nothing has one where the first input is no batch of images.
     """
     if not trace.inputs or len(trace.inputs[0].shape) != 4:
         return {}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from classicnets.inspection.seen import Extent, Seen, everything, together
+from classicnets.inspection.seen import Extent, Seen, anywhere, everything, together
 from classicnets.inspection.trace import Operation, Value
 
 Known = Mapping[int, Seen]
@@ -29,7 +29,7 @@ def see(operation: Operation, known: Known, *, training: bool) -> Outputs:
     if name.startswith("new_") or name.endswith("_like"):
         return [None] * len(operation.outputs)
     if name in _ANYWHERE or name.startswith("_fft") or "attention" in name:
-        return _everything(operation)
+        return [anywhere(list(known.values()), out.shape) for out in operation.outputs]
     if name == "native_batch_norm" and (training or not _given(operation, "training")):
         return _each(operation, known)
     if name in _OF_SEVERAL:

@@ -163,6 +163,13 @@ def everything(shape: Sequence[int]) -> Seen:
     return Seen((unknown, unknown), _plain(shape))
 
 
+def anywhere(parts: Sequence[Seen], shape: Sequence[int]) -> Seen:
+    """A tensor of which each element depends on any elements of the parts."""
+    if any(extent.stride for part in parts for extent in part.sides):
+        return everything(shape)
+    return together([part._replace(dimensions=_plain(shape)) for part in parts])
+
+
 def together(parts: Sequence[Seen]) -> Seen:
     """What elements see that depend on the elements at their own place in each of the parts, all of one shape."""
     first = parts[0]
@@ -185,7 +192,8 @@ def _union(parts: Sequence[Seen], side: int) -> Extent:
         extents = [extent.whole(1) for extent in extents]
         strides, fits = {0}, True
     first, last = min(extent.first for extent in extents), max(extent.last for extent in extents)
-    return Extent(first, last, max(strides), not fits or any(extent.everything for extent in extents))
+    stride = min(filter(None, strides), default=0)
+    return Extent(first, last, stride, not fits or any(extent.everything for extent in extents))
 
 
 def _is_single(waiting: Sequence[Run]) -> bool:

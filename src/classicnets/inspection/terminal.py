@@ -8,7 +8,8 @@ from classicnets.inspection.units import count, shape, short, size
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from classicnets.inspection.inspection import Inspection, Mode
+    from classicnets.inspection.inspection import Inspection
+    from classicnets.inspection.modes import Mode
     from classicnets.inspection.tree import Branch
 
 TOTAL = "total"

@@ -1,7 +1,7 @@
 """Random erasing (Zhong et al., 2020): a rectangle of the image is painted over."""
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +9,18 @@ from pydantic import model_validator
 
 from classicnets.data.augmentation.chance import Chance, Floats
 from classicnets.data.augmentation.kind import Kind, Range, Strength, as_given, check_range
+
+
+class Rectangles(NamedTuple):
+    """A rectangle in each of some images.
+
+    Attributes:
+        inside: which pixels lie in it, (images, height, width, 1).
+        share: how much of the image that is, (images,); it is known without asking the device.
+    """
+
+    inside: torch.Tensor
+    share: Floats
 
 
 class Erase(Kind):
@@ -43,7 +55,7 @@ class Erase(Kind):
         area = np.where(hit, chance.uniform("erase area", *self.area), 0.0)
         narrow, wide = (math.log(bound) for bound in self.aspect)
         aspect = np.exp(chance.uniform("erase aspect", narrow, wide))
-        inside = rectangles(chance, "erase", height, width, area, aspect, pixels.device)
+        inside = rectangles(chance, "erase", height, width, area, aspect, pixels.device).inside
         if self.fill == "black":
             return pixels * ~inside
         rows = np.flatnonzero(hit)
@@ -62,8 +74,8 @@ def rectangles(
     area: Floats,
     aspect: Floats,
     device: torch.device,
-) -> torch.Tensor:
-    """Which pixels lie in each image's rectangle, (images, height, width, 1); it lies anywhere inside the image.
+) -> Rectangles:
+    """A rectangle for each image, anywhere inside it.
 
     Args:
         chance: decides where.
@@ -78,7 +90,8 @@ def rectangles(
     wide = np.minimum(width, np.rint(np.sqrt(height * width * area / aspect)))
     top = np.floor(chance.uniform(f"{purpose} y") * (height - tall + 1))
     left = np.floor(chance.uniform(f"{purpose} x") * (width - wide + 1))
-    return _between(top, tall, height, device)[:, :, None, None] & _between(left, wide, width, device)[:, None, :, None]
+    rows, columns = _between(top, tall, height, device), _between(left, wide, width, device)
+    return Rectangles(rows[:, :, None, None] & columns[:, None, :, None], tall * wide / (height * width))
 
 
 def _between(

@@ -87,12 +87,11 @@ class Elastic(Kind):
     def displacements(self, chance: Chance, pixels: torch.Tensor) -> torch.Tensor:
         """How far from its own place each pixel is fetched, (images, height, width, 2), x before y, in pixels."""
         drawn = torch.from_numpy(chance.noise("elastic", 2, *pixels.shape[1:3])).to(pixels.device, torch.float32)
-        radius = int(_CUT_OFF * self.sigma + 0.5)
-        taps = torch.arange(-radius, radius + 1, device=pixels.device, dtype=torch.float32)
-        kernel = torch.softmax(-(taps**2) / (2 * self.sigma**2), dim=0)
-        planes = (2 * drawn - 1).flatten(0, 1)[:, None]
-        planes = F.conv2d(planes, kernel.view(1, 1, -1, 1), padding=(radius, 0))
-        planes = F.conv2d(planes, kernel.view(1, 1, 1, -1), padding=(0, radius))
+        planes = (2 * drawn - 1).flatten(0, 1)
+        # Products of one size for each plane: their rounding does not depend on how many planes there are.
+        rows, columns = (_gaussian(side, self.sigma, planes.device) for side in planes.shape[1:])
+        planes = torch.bmm(rows.expand(len(planes), -1, -1), planes)
+        planes = torch.bmm(planes, columns.expand(len(planes), -1, -1))
         return self.alpha * planes.view(drawn.shape).permute(0, 2, 3, 1)
 
 
@@ -138,6 +137,15 @@ def backward(forward: Matrices, move: Matrices) -> Matrices:
     """Where pixels come from when they go by ``forward``, (images, 2, 2), and then ``move``, (images, 2), pixels."""
     inverse = np.linalg.inv(forward)
     return np.concatenate([inverse, -inverse @ move[:, :, None]], axis=2)
+
+
+def _gaussian(side: int, sigma: float, device: torch.device) -> torch.Tensor:
+    """The matrix, (side, side), that smooths numbers in a row; beyond their ends are zeros."""
+    radius = int(_CUT_OFF * sigma + 0.5)
+    taps = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    apart = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
+    weights = np.where(apart <= radius, np.exp(-(apart**2) / (2 * sigma**2)), 0) / taps.sum()
+    return torch.from_numpy(weights).to(device, torch.float32)
 
 
 def _two_by_two(*entries: npt.NDArray[np.float64]) -> Matrices:

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from classicnets.data.augmentation.chance import Chance, Floats, Integers
-from classicnets.data.augmentation.erasing import rectangles
+from classicnets.data.augmentation.erasing import Rectangles, rectangles
 from classicnets.data.augmentation.kind import Kind, as_given, numbers, per_image
 
 
@@ -79,10 +79,9 @@ class Mixing(Kind):
             whole = torch.from_numpy(shares == 1).to(images.device)[:, None, None, None]
             mixed = torch.where(whole, images, blended)
         if self.cutmix:
-            inside = self._rectangles(chance, images, cut & ~alone)
-            mixed = torch.where(inside, second, mixed)
-            covered = inside.to(torch.float32).mean(dim=(1, 2, 3)).cpu().numpy()
-            shares = np.where(cut, 1 - covered, shares)
+            patches = self._rectangles(chance, images, cut & ~alone)
+            mixed = torch.where(patches.inside, second, mixed)
+            shares = np.where(cut, 1 - patches.share, shares)
         weights = torch.from_numpy(shares).to(images.device, torch.float32)
         return Mixed(mixed, labels, labels[others.to(labels.device)], weights)
 
@@ -93,7 +92,7 @@ class Mixing(Kind):
     def _shares(self, chance: Chance, *, whole: npt.NDArray[np.bool_]) -> Floats:
         return np.where(whole, 1.0, chance.beta("mixup", self.mixup)) if self.mixup else np.ones(len(whole))
 
-    def _rectangles(self, chance: Chance, images: torch.Tensor, cut: npt.NDArray[np.bool_]) -> torch.Tensor:
+    def _rectangles(self, chance: Chance, images: torch.Tensor, cut: npt.NDArray[np.bool_]) -> Rectangles:
         height, width = images.shape[1:3]
         area = chance.beta("cutmix", self.cutmix) * cut
         proportions = np.full(len(cut), height / width)
