@@ -176,6 +176,22 @@ def test_pairs_have_the_shapes_that_pytorch_gives_them(
         assert_like(SHAPED[aten.cat.default](lone, along), partial(aten.cat.default, [one, other], along))
 
 
+@pytest.mark.parametrize("image_last", [False, True])
+@pytest.mark.parametrize("weight_last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_convolutions_have_the_order_that_pytorch_gives_them(
+    image_last: bool, weight_last: bool, dtype: torch.dtype
+) -> None:
+    images, weight = torch.ones(2, 4, 7, 9, dtype=dtype), torch.ones(3, 4, 3, 3, dtype=dtype)
+    if image_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    if weight_last:
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    rest = (None, [2, 1], [1, 0], [1, 2], False, [0, 0], 1)
+    run = aten.convolution.default
+    assert_like(SHAPED[run](images.to("meta"), weight.to("meta"), *rest), partial(run, images, weight, *rest))
+
+
 @given(
     shape=shapes,
     dtype=st.sampled_from([torch.float32, torch.bfloat16]),

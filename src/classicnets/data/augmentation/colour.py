@@ -95,7 +95,8 @@ def brightness(values: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 
 def contrast(values: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     """The distance from the image's mean grey times ``factor``."""
-    middle = grey(values).mean(dim=(1, 2, 3), keepdim=True)
+    # In float64 the mean is the same to float32's last digit however torch shares out the sum among its threads.
+    middle = grey(values).mean(dim=(1, 2, 3), keepdim=True, dtype=torch.float64).to(values.dtype)
     return torch.lerp(middle.expand_as(values), values, factor).clamp_(0, 1)
 
 
