@@ -117,6 +117,13 @@ def test_training_holds_more_with_every_number_of_the_optimizer() -> None:
     assert adam.live_peak.training > momentum.live_peak.training
 
 
+def test_one_value_a_channel_is_told_what_training_would_hold() -> None:
+    one, two = inspect("resnet18", 32, optimizer="sgd"), inspect("resnet18", 32, batch=2, optimizer="sgd")
+    assert one.rows[-3].output == (512, 1, 1)
+    activations = one.training_memory.activations, two.training_memory.activations
+    assert 1.9 * activations[0] < activations[1] < 2 * activations[0]
+
+
 def test_memory_alive_in_each_row() -> None:
     found = inspect("resnet18")
     live = found.live_by_row("eager")

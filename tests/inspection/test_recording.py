@@ -65,7 +65,7 @@ def test_the_module_and_the_program_are_as_before(fails: bool, training: bool, m
     module = Restless(fails=fails).train(mode)
     module.layers[2].train(not mode)
     module.layers[0].weight.grad = torch.ones(4, 3, 3, 3)
-    before = {name: (tensor, tensor.clone()) for name, tensor in state_of(module).items()}
+    before = {name: (tensor, tensor.clone()) for name, tensor in state_of(modules(module)).items()}
     modes = {path: part.training for path, part in modules(module).items()}
     attributes = set(vars(module))
     drawn = torch.get_rng_state()
@@ -78,7 +78,7 @@ def test_the_module_and_the_program_are_as_before(fails: bool, training: bool, m
     assert {path: part.training for path, part in modules(module).items()} == modes
     assert set(vars(module)) == attributes
     assert module.calls == 0
-    for name, tensor in state_of(module).items():
+    for name, tensor in state_of(modules(module)).items():
         assert tensor is before[name][0]
         assert torch.equal(tensor, before[name][1])
     assert torch.equal(module.layers[0].weight.grad, torch.ones(4, 3, 3, 3))
@@ -102,12 +102,12 @@ def test_a_collector_at_rest_stays_so() -> None:
 
 def test_a_real_training_run_leaves_weights_statistics_and_gradients() -> None:
     network = real("resnet20_cifar")
-    before = {name: tensor.clone() for name, tensor in state_of(network).items()}
+    before = {name: tensor.clone() for name, tensor in state_of(modules(network)).items()}
     images = torch.ones(2, 3, 32, 32, requires_grad=True)
     found = trace(network, images, training=True, run="real")
     assert found.training
     assert images.grad is None
-    for name, tensor in state_of(network).items():
+    for name, tensor in state_of(modules(network)).items():
         assert torch.equal(tensor, before[name])
         assert tensor.grad is None
 
@@ -151,7 +151,7 @@ def test_modules_and_state_are_those_of_torch() -> None:
     for given in (module, build("googlenet")):
         assert list(modules(given).items()) == list(given.named_modules())
         expected = {**dict(given.named_parameters()), **dict(given.named_buffers())}
-        assert list(state_of(given).items()) == list(expected.items())
+        assert list(state_of(modules(given)).items()) == list(expected.items())
 
 
 def test_a_trace_is_the_same_every_time() -> None:

@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import is_
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn import functional
 from torch.nn.parameter import is_lazy
 
 from classicnets.errors import UsageError
@@ -26,32 +27,51 @@ _HOOKS = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
 
 
 @contextmanager
-def undisturbed(module: nn.Module, *, training: bool) -> Iterator[None]:
+def undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: bool) -> Iterator[None]:
     """Put the module in that mode while the block runs; after it all that the module keeps is as before.
+
+    ``parts`` are all its modules, itself among them.
 
     So are the random numbers that torch draws on the processor. Python's collector rests: a cycle that the forward
     leaves is freed after the block, not at a moment that depends on what else the program did. Threads take turns.
     """
     with _TURN:
-        yield from _undisturbed(module, training=training)
+        yield from _undisturbed(module, parts, training=training)
 
 
-def _undisturbed(module: nn.Module, *, training: bool) -> Iterator[None]:
-    parts = modules(module).values()
-    kept = [(held, held.copy()) for part in parts for held in _attributes(part)]
+def _undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: bool) -> Iterator[None]:
+    modes = [(part, part.training) for part in parts if part.training != training]
+    kept = [(held, held.copy()) for part in parts if not _keeps_nothing(part) for held in _attributes(part)]
     drawn = torch.default_generator.get_state()
     collecting = gc.isenabled()
     gc.disable()
     try:
-        if any(part.training != training for part in parts):
+        if modes:
             module.train(training)
         yield
     finally:
+        for part, mode in modes:
+            part.training = mode
         torch.default_generator.set_state(drawn)
         for held, before in kept:
             _restore(held, before)
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def single_values_allowed() -> Iterator[None]:
+    """Let batch normalisation train on one value a channel while the block runs.
+
+    torch refuses to, for the values would be lost; what such a step holds is the same.
+    """
+    names = vars(functional)
+    check = names["_verify_batch_size"]
+    names["_verify_batch_size"] = lambda size: None
+    try:
+        yield
+    finally:
+        names["_verify_batch_size"] = check
 
 
 def modules(module: nn.Module) -> dict[str, nn.Module]:
@@ -73,12 +93,11 @@ def modules(module: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters, then buffers, by name; each once."""
-    parts = modules(module).items()
+def state_of(parts: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
+    """Parameters, then buffers, of these modules, by name; each once."""
     found: dict[int, tuple[str, torch.Tensor]] = {}
     for held in ("_parameters", "_buffers"):
-        for path, part in parts:
+        for path, part in parts.items():
             for name, tensor in getattr(part, held).items():
                 if tensor is not None:
                     found.setdefault(id(tensor), (f"{path}.{name}" if path else name, tensor))
@@ -86,12 +105,13 @@ def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def own_state(
-    module: nn.Module, *, like: Like | None, training: bool, precision: Precision
+    module: nn.Module, parts: Mapping[str, nn.Module], *, like: Like | None, training: bool, precision: Precision
 ) -> tuple[dict[str, torch.Tensor], Callable[..., Any]]:
     """The tensors that the module will run on, and how to run it on them.
 
     Args:
         module: it keeps its own tensors, which training neither changes nor gives gradients.
+        parts: all its modules by their paths.
         like: None to run on real numbers.
         training: whether a backward pass follows.
         precision: bfloat16 turns floating numbers into it.
@@ -99,12 +119,12 @@ def own_state(
     Raises:
         UsageError: it has no shapes yet, or no numbers for a real run, or it is scripted.
     """
-    own = state_of(module)
+    own = state_of(parts)
     ready = like is meta_like and all(tensor.is_meta for tensor in own.values())
     _must_be_ready(own, needs_numbers=like is None)
     if ready and not training and precision != "bfloat16":
         return own, module
-    if any(isinstance(part, torch.jit.ScriptModule) for part in modules(module).values()):
+    if any(isinstance(part, torch.jit.ScriptModule) for part in parts.values()):
         if like is None and not training:
             return own, module
         raise UsageError(
@@ -154,6 +174,11 @@ def _empty_like(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 def in_precision(tensor: torch.Tensor, precision: Precision) -> torch.Tensor:
     """The tensor in bfloat16 if everything shall be and it holds floating numbers; else itself."""
     return tensor.bfloat16() if precision == "bfloat16" and tensor.is_floating_point() else tensor
+
+
+def _keeps_nothing(part: nn.Module) -> bool:
+    """Whether its forward changes no attribute: neither torch's own layers nor ours do."""
+    return type(part).__module__.startswith(("torch.nn.modules.", "classicnets."))
 
 
 def _attributes(part: nn.Module) -> list[Any]:

@@ -13,7 +13,15 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from classicnets.errors import UsageError, check_choice
-from classicnets.inspection.isolation import in_precision, likeness, meta_like, modules, own_state, undisturbed
+from classicnets.inspection.isolation import (
+    in_precision,
+    likeness,
+    meta_like,
+    modules,
+    own_state,
+    single_values_allowed,
+    undisturbed,
+)
 from classicnets.inspection.modes import Precision, Run
 from classicnets.inspection.shapes import FILLED, SHAPED
 from classicnets.inspection.trace import Call, Held, Operation, Storage, Trace, Value
@@ -54,16 +62,17 @@ def trace(
     check_choice("precision", precision, get_args(Precision))
     if run == "meta" and precision == "mixed":
         run = "fake"
-    with undisturbed(module, training=training), torch.inference_mode(False), likeness(run) as like:
-        recorder = _Recorder(module, on_meta=run == "meta")
-        state, call = own_state(module, like=like, training=training, precision=precision)
+    parts = modules(module)
+    with undisturbed(module, parts.values(), training=training), torch.inference_mode(False), likeness(run) as like:
+        recorder = _Recorder(module, parts, on_meta=run == "meta")
+        state, call = own_state(module, parts, like=like, training=training, precision=precision)
         given = tuple(
             (like or torch.clone)(in_precision(tensor.detach(), precision)).requires_grad_(tensor.requires_grad)
             for tensor in inputs
         )
         with torch.set_grad_enabled(training), recorder.watching(given, state):
             try:
-                with _autocast(given, precision):
+                with _autocast(given, precision), single_values_allowed() if run != "real" else nullcontext():
                     returned = call(*given)
                 outputs = recorder.values(returned)
                 if training:
@@ -80,7 +89,7 @@ def trace(
 class _Recorder(TorchDispatchMode):
     """Keeps numbers and shapes only: a reference to a tensor would prolong the life that it measures."""
 
-    def __init__(self, module: nn.Module, *, on_meta: bool) -> None:
+    def __init__(self, module: nn.Module, parts: Mapping[str, nn.Module], *, on_meta: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.module = module
         self.on_meta = on_meta
@@ -89,10 +98,11 @@ class _Recorder(TorchDispatchMode):
         self.calls: list[Call] = []
         self.tensors: dict[str, Value] = {}
         self.inputs: tuple[Value, ...] = ()
-        self._paths = {id(part): path for path, part in modules(module).items()}
+        self._paths = {id(part): path for path, part in parts.items()}
         self._open: list[tuple[str, int, int, tuple[Value, ...], nn.Module]] = []
-        self._numbers: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._numbers: dict[int, tuple[weakref.ref[Any] | None, int]] = {}
         self._values: dict[int, Value] = {}
+        self._unchanged: dict[int, Value] = {}  # the module's own tensors, until something is written over them
         self._value_count = 0
         self._backward = False
         self._homes: dict[int, str] = {}
@@ -108,7 +118,7 @@ class _Recorder(TorchDispatchMode):
         """Record what runs in the block."""
         for name, tensor in state.items():
             held: Held = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
-            self.tensors[name] = self._value(tensor, held)
+            self.tensors[name] = self._unchanged[id(tensor)] = self._value(tensor, held)
         self.inputs = tuple(self._value(tensor, "input") for tensor in inputs)
         before = register_module_forward_pre_hook(self._enter)
         after = register_module_forward_hook(self._leave)
@@ -143,6 +153,7 @@ class _Recorder(TorchDispatchMode):
         """All that was seen."""
         self._numbers.clear()
         self._values.clear()
+        self._unchanged.clear()
         return Trace(
             module=self.module,
             inputs=self.inputs,
@@ -239,6 +250,9 @@ class _Recorder(TorchDispatchMode):
 
     def _value(self, tensor: torch.Tensor, held: Held) -> Value:
         """The value that the tensor has now; ``held`` says what its storage is for if nothing has made it here."""
+        unchanged = self._unchanged.get(id(tensor))
+        if unchanged is not None:
+            return unchanged
         known = self._values.get(id(tensor))
         storage = self._storage(tensor, held, born=-1)
         shape = tuple(tensor.shape)
@@ -253,6 +267,7 @@ class _Recorder(TorchDispatchMode):
         made = Value(self._value_count, storage, shape, tensor.dtype)
         self._value_count += 1
         self._values[id(tensor)] = made
+        self._unchanged.pop(id(tensor), None)
         return made
 
     def _storage(self, tensor: torch.Tensor, held: Held, *, born: int) -> int:
@@ -264,6 +279,9 @@ class _Recorder(TorchDispatchMode):
         number = len(self.storages)
         storage = Storage(memory.nbytes(), held, born)
         self.storages.append(storage)
+        if held in ("parameter", "buffer"):  # these outlive the pass
+            self._numbers[key] = (None, number)
+            return number
         operations, numbers = self.operations, self._numbers
 
         def die(_: object) -> None:

@@ -1,8 +1,11 @@
 """What each operator lets the elements of its outputs see, given what those of its inputs see."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Any
+
+import torch
 
 from classicnets.inspection.seen import Extent, Seen, anywhere, everything, together
 from classicnets.inspection.trace import Operation, Value
@@ -259,12 +262,20 @@ def _normalised(operation: Operation, seen: Seen) -> Outputs:
 
 def _given(operation: Operation, name: str, without: Any = None) -> Any:
     """The argument of that name, by its place, keyword or default; ``without`` where the operator has none."""
-    for place, argument in enumerate(operation.function._schema.arguments):
+    found = _place(operation.function, name)
+    if found is None:
+        return without
+    place, default = found
+    return operation.arguments[place] if place < len(operation.arguments) else operation.keywords.get(name, default)
+
+
+@cache  # torch makes a schema's arguments anew for each question
+def _place(function: torch._ops.OpOverload, name: str) -> tuple[int, Any] | None:
+    """Where an operator's argument of that name stands, and its default."""
+    for place, argument in enumerate(function._schema.arguments):
         if argument.name == name:
-            if place < len(operation.arguments):
-                return operation.arguments[place]
-            return operation.keywords.get(name, argument.default_value)
-    return without
+            return place, argument.default_value
+    return None
 
 
 def _along(given: int | Sequence[int], axis: int) -> int:
