@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from classicnets.inspection.inspection import inspect
-from classicnets.inspection.memory import live_peak
+from classicnets.inspection.memory.live import live_peak
 from classicnets.networks import build
 
 NETWORK = "resnet152"
@@ -40,7 +40,7 @@ PROCESSES = {  # what a fresh process does before it tells how much memory it ha
     "import torch": "import torch",
     f"inspect {NETWORK}": f"""
 from classicnets.inspection.inspection import inspect
-from classicnets.inspection.memory import live_peak
+from classicnets.inspection.memory.live import live_peak
 seen = inspect({NETWORK!r})
 assert seen.rows and seen.macs and live_peak(seen.trace)""",
 }

@@ -11,10 +11,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
+from classicnets.inspection.counting.macs import macs
 from classicnets.inspection.inspection import inspect
-from classicnets.inspection.macs import macs
-from classicnets.inspection.memory import live_peak
-from classicnets.inspection.trace import Trace
+from classicnets.inspection.memory.live import live_peak
+from classicnets.inspection.tracing.trace import Trace
 
 TORCHVISION: list[str] = models.list_models(module=models)
 

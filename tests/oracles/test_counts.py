@@ -11,8 +11,8 @@ from ptflops import get_model_complexity_info
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from classicnets.inspection.conventions import CONVENTIONS, by_convention
-from classicnets.inspection.recording import trace
+from classicnets.inspection.counting.conventions import CONVENTIONS, by_convention
+from classicnets.inspection.tracing.recording import trace
 from classicnets.networks import build
 
 Size = tuple[int, int, int]

@@ -9,8 +9,8 @@ from classicnets.errors import UsageError, near
 from classicnets.inspection.units import short, size
 
 if TYPE_CHECKING:
+    from classicnets.inspection.cost.machine import Machine
     from classicnets.inspection.inspection import Inspection
-    from classicnets.inspection.machine import Machine
 
 
 def say_table(which: Also, found: "Inspection", machine: str) -> None:
@@ -50,7 +50,7 @@ def _say_shortcuts(found: "Inspection") -> None:
 
 
 def _say_counters(found: "Inspection") -> None:
-    from classicnets.inspection.conventions import CONVENTIONS
+    from classicnets.inspection.counting.conventions import CONVENTIONS
 
     totals = found.by_convention()
     made = table("counter", "total", "what it counts", numbers=("total",))
@@ -89,7 +89,7 @@ def _say_cost_law(found: "Inspection") -> None:
 
 
 def _machine(name: str) -> "Machine":
-    from classicnets.inspection.machine import MACHINES, measure_machine
+    from classicnets.inspection.cost.machine import MACHINES, measure_machine
 
     if name == "this":
         with messages().status("measuring this machine"):

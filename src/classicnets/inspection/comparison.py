@@ -9,9 +9,9 @@ from torch import nn
 
 from classicnets.errors import UsageError
 from classicnets.inspection import comparison_formats
-from classicnets.inspection.comparison_page import comparison_page
 from classicnets.inspection.inspection import Inspection, LivePeak, inspect
 from classicnets.inspection.known import last_map, paper_of
+from classicnets.inspection.pages.comparison_page import comparison_page
 from classicnets.inspection.units import shape
 from classicnets.papers import Reported
 from classicnets.papers.results import kind, side_by_side, way

@@ -11,23 +11,25 @@ from torch import nn
 
 from classicnets import catalog
 from classicnets.errors import UsageError, check_choice
-from classicnets.inspection import formats, memory, parameters, terminal
-from classicnets.inspection import macs as counting
+from classicnets.inspection import formats, terminal
 from classicnets.inspection import tree as trees
-from classicnets.inspection.connections import connections, neurons
-from classicnets.inspection.conventions import by_convention
-from classicnets.inspection.cost_law import CostLaw, cost_law
-from classicnets.inspection.fused import fused_live, fused_live_peak
-from classicnets.inspection.machine import Machine
+from classicnets.inspection.cost.cost_law import CostLaw, cost_law
+from classicnets.inspection.cost.machine import Machine
+from classicnets.inspection.cost.roofline import Roofline, roofline
+from classicnets.inspection.counting import macs as counting
+from classicnets.inspection.counting import parameters
+from classicnets.inspection.counting.connections import connections, neurons
+from classicnets.inspection.counting.conventions import by_convention
+from classicnets.inspection.counting.other_operations import count_other_operations, other_operations
+from classicnets.inspection.memory.fused import fused_live, fused_live_peak
+from classicnets.inspection.memory.live import live, live_peak
+from classicnets.inspection.memory.shortcuts import HeldShortcut, shortcuts
+from classicnets.inspection.memory.training import TrainingMemory, training_peak
 from classicnets.inspection.modes import Mode, Optimizer, Precision, Run
-from classicnets.inspection.other_operations import count_other_operations, other_operations
-from classicnets.inspection.receptive_field import Field, exceeds, row_fields, side_seen, stride_of
-from classicnets.inspection.recording import trace
-from classicnets.inspection.roofline import Roofline, roofline
-from classicnets.inspection.rows import TracedRow, places_by_row, traced_rows
-from classicnets.inspection.shortcuts import HeldShortcut, shortcuts
-from classicnets.inspection.trace import Operation, Trace
-from classicnets.inspection.training_memory import TrainingMemory, training_peak
+from classicnets.inspection.sight.receptive_field import Field, exceeds, row_fields, side_seen, stride_of
+from classicnets.inspection.tracing.recording import trace
+from classicnets.inspection.tracing.rows import TracedRow, places_by_row, traced_rows
+from classicnets.inspection.tracing.trace import Operation, Trace
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
 from classicnets.weights.loading import load
@@ -165,7 +167,7 @@ class Inspection:
     def live_peak(self) -> LivePeak:
         """The most memory that is alive at once, in each mode."""
         return LivePeak(
-            eager=memory.live_peak(self.trace),
+            eager=live_peak(self.trace),
             fused=fused_live_peak(self.trace),
             training=self.training_memory.peak,
         )
@@ -219,10 +221,10 @@ class Inspection:
         """
         check_choice("mode", mode, get_args(Mode))
         traced = self.training_trace if mode == "training" else self.trace
-        live = fused_live(traced) if mode == "fused" else memory.live(traced)
+        alive = fused_live(traced) if mode == "fused" else live(traced)
         places = places_by_row(traced, [row.name for row in self.traced_rows])
         state = self.training_memory.optimizer_state if mode == "training" else 0
-        return {row: state + max((live[place] for place in found), default=0) for row, found in places.items()}
+        return {row: state + max((alive[place] for place in found), default=0) for row, found in places.items()}
 
     def tree(self, depth: int | None = None) -> tuple[trees.Branch, ...]:
         """The modules down to that depth, one within the other; see `tree`."""
@@ -246,7 +248,7 @@ class Inspection:
         Raises:
             UsageError: the packages that draw the plots are missing.
         """
-        from classicnets.inspection.page import page  # stands above: it shows drawings and comparisons too
+        from classicnets.inspection.pages.page import page  # stands above: it shows drawings and comparisons too
 
         return page(self)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from classicnets.inspection.macs import macs
-from classicnets.inspection.trace import Trace
+from classicnets.inspection.counting.macs import macs
+from classicnets.inspection.tracing.trace import Trace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
+from classicnets.inspection.counting.parameters import count_parameters
 from classicnets.inspection.drawing.graph import Node, graph, nodes_by_row
 from classicnets.inspection.drawing.parts import Parts, forks, parts_of, steps
-from classicnets.inspection.parameters import count_parameters
-from classicnets.inspection.recording import trace
+from classicnets.inspection.tracing.recording import trace
 from classicnets.networks.chain import Chain
 
 if TYPE_CHECKING:

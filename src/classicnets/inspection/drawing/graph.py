@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from classicnets.inspection.trace import Call, Operation, Trace, Value
+from classicnets.inspection.tracing.trace import Call, Operation, Trace, Value
 
 
 @dataclass(frozen=True, kw_only=True)

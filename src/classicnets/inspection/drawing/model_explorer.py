@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from classicnets.errors import check_choice
+from classicnets.inspection.counting.macs import macs
 from classicnets.inspection.drawing.graph import Node, graph
 from classicnets.inspection.drawing.parts import step_of
-from classicnets.inspection.macs import macs
-from classicnets.inspection.trace import Trace, Value
+from classicnets.inspection.tracing.trace import Trace, Value
 from classicnets.inspection.units import count, shape
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from classicnets.inspection.drawing.graph import Node
-from classicnets.inspection.trace import Value
+from classicnets.inspection.tracing.trace import Value
 from classicnets.layers.residual import PaddedShortcut
 from classicnets.layers.response_norm import ResponseNorm
 from classicnets.layers.scaling import Scaling

@@ -15,7 +15,7 @@ from classicnets.inspection.lessons.form import (
     times,
 )
 from classicnets.inspection.lessons.sources import convolutions_of, look_at, reported, source
-from classicnets.inspection.memory import live_peak
+from classicnets.inspection.memory.live import live_peak
 from classicnets.networks.blocks import basic, bottleneck, shortcut_of
 from classicnets.networks.chain import Chain, Row
 from classicnets.networks.resnet import BOTTLENECK, PAPERS, four_stages

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from classicnets.inspection.inspection import Inspection, inspect
 from classicnets.inspection.lessons.form import Column, Lesson, LessonTable, Progress, stepped, table, text, times
-from classicnets.inspection.rows import places_by_row
-from classicnets.inspection.shortcuts import held_by_shortcuts
+from classicnets.inspection.memory.shortcuts import held_by_shortcuts
+from classicnets.inspection.tracing.rows import places_by_row
 from classicnets.inspection.units import size
 
 _OPTIONS = ("A", "B", "C")

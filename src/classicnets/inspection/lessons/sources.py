@@ -1,7 +1,7 @@
 """Where lessons take their figures from: networks that are really built, and the papers' data."""
 
 from classicnets import catalog
-from classicnets.inspection import macs as counting
+from classicnets.inspection.counting import macs as counting
 from classicnets.inspection.inspection import Inspection, inspect
 from classicnets.networks.chain import Chain, Design, Row
 from classicnets.papers import Contradiction, Reported, Result

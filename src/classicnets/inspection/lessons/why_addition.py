@@ -19,7 +19,7 @@ from classicnets.inspection.lessons.form import (
 )
 from classicnets.inspection.lessons.gradients import IMAGES, SEED, Step, first_step
 from classicnets.inspection.lessons.sources import claim, look_at, result
-from classicnets.inspection.memory import live_peak
+from classicnets.inspection.memory.live import live_peak
 from classicnets.layers.gating import GatedResidual
 from classicnets.layers.residual import Residual
 from classicnets.networks.blocks import basic

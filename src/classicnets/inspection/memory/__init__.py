@@ -1,0 +1,1 @@
+"""How much memory is alive when, and why."""

@@ -1,0 +1,1 @@
+"""Which pixels an activation depends on."""

@@ -1,0 +1,1 @@
+"""How a forward is recorded, and what is recorded of it."""
