@@ -14,7 +14,8 @@ from tests.cli.command import Command
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`classicnets`, run in this process."""
+    """`classicnets`, run in this process; a line is as long as it needs to be, whatever ran the tests says."""
+    monkeypatch.delenv("COLUMNS", raising=False)
     return Command(monkeypatch, capsys)
 
 

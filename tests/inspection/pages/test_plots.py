@@ -203,5 +203,6 @@ def test_without_plotly_the_extra_is_named(vgg: Inspection, monkeypatch: pytest.
 
 
 def test_the_plots_cost_nothing_before_they_are_drawn() -> None:
-    told = "import sys, classicnets.inspection.pages.page; print([n for n in ('plotly', 'jinja2', 'sympy') if n in sys.modules])"
+    told = "import sys, classicnets.inspection.pages.page"
+    told += "; print([name for name in ('plotly', 'jinja2', 'sympy') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "[]\n"
