@@ -18,7 +18,7 @@ test: .venv/.dev $(DATA)/.complete
 
 # The networks of other libraries, beside ours.
 oracles: .venv-oracles/.complete
-	$(ORACLES)/python -m pytest tests/oracles
+	$(ORACLES)/python -m pytest tests/oracles --numprocesses auto --maxprocesses 4
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -25,9 +25,10 @@ from data_throughput import machine
 from rich.console import Console
 from rich.table import Table
 
+from classicnets.inspection.cost.machine import measure_machine
 from classicnets.inspection.inspection import inspect
 from classicnets.inspection.memory.live import live_peak
-from classicnets.networks import build
+from classicnets.networks import build, create
 
 NETWORK = "resnet152"
 SIZE = (1, 3, 224, 224)
@@ -139,12 +140,27 @@ def memory(rounds: int) -> Table:
     return table
 
 
+def rooflines(rounds: int) -> Table:
+    """The least time that each network takes on this machine beside the time that it takes."""
+    here = measure_machine()
+    table = Table("", "least, ms", "measured, ms", "ratio", "to stay under", title="roofline of this machine")
+    for name in ("resnet18", "vgg16", "googlenet", "resnet50"):
+        seen = inspect(name)
+        network, images = create(name).eval(), torch.zeros(1, *seen.input)
+        with torch.inference_mode():
+            network(images)
+            taken = min(_seconds(lambda: network(images)) for _ in range(rounds))  # noqa: B023
+        least = seen.roofline(here).seconds
+        table.add_row(name, f"{1000 * least:.1f}", f"{1000 * taken:.1f}", f"{least / taken:.2f}", "1")
+    return table
+
+
 def main(
     rounds: Annotated[int, typer.Option(help="Times that ResNet-152 is inspected each way.")] = 7,
     deep_rounds: Annotated[int, typer.Option(help="Times that each deep network is made and inspected.")] = 3,
 ) -> None:
     """Print seconds, memory and ratios."""
-    for table in (memory(deep_rounds), speed(rounds), depth(deep_rounds)):
+    for table in (memory(deep_rounds), speed(rounds), depth(deep_rounds), rooflines(rounds)):
         console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()), style="dim")
 

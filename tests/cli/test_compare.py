@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Command
-from tests.inspection.reading import Page
+from tests.web.reading import Page
 
 
 def test_as_a_table(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What holds for every kind of augmentation: what it depends on, what it leaves as it was, what it refuses."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -159,17 +158,6 @@ def test_files_are_changed_alike_by_any_number_of_workers(tmp_path: Path, worker
         ]
         expected = change(torch.stack(cut), augmentation, Chance(2, 6, positions))
         assert torch.equal(images.permute(0, 2, 3, 1).round().to(torch.uint8), expected)
-
-
-def test_a_batch_of_small_images_takes_no_time_to_speak_of() -> None:
-    """All kinds together; two tenths of a second on one core, where a loop over images takes ten times as long."""
-    pixels, threads = smooth(256, 32, 32), torch.get_num_threads()
-    torch.set_num_threads(1)  # as batches do it
-    begun = time.process_time()
-    change(pixels, ALL, chance(256))
-    taken = time.process_time() - begun
-    torch.set_num_threads(threads)
-    assert taken < 1.5
 
 
 @pytest.mark.parametrize(

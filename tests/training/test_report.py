@@ -1,68 +1,24 @@
 """The report of a run: read back with the standard library's parser, as a browser would."""
 
-import base64
-import io
 import itertools
 import os
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from PIL import Image
 
 from classicnets.errors import UsageError
 from classicnets.training import report_figures
 from classicnets.training.report import Report, ShownImage, environment, write_report
+from tests.web.reading import Page
 
 HOSTILE = "</script><script>alert('x')</script><img src=http://example.org/x onerror=alert(1)> & \"cat\""
 MOST_BYTES = 5_700_000  # plotly alone is 4.8 million
-EMPTY_ELEMENTS = {"meta", "img", "br", "hr", "link", "input"}
-
-
-class Page(HTMLParser):
-    """What a page holds; fails on elements that are not closed in order."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []  # what a reader sees, in order
-        self.scripts: list[str] = []
-        self.title = ""
-        self._open: list[str] = []
-        self.feed(path.read_text(encoding="utf-8"))
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in EMPTY_ELEMENTS:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open, f"</{tag}> closes nothing"
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open[-1:] == ["script"]:
-            self.scripts.append(data)
-        elif self._open[-1:] == ["title"]:
-            self.title += data
-        elif data.strip() and "style" not in self._open:
-            self.texts.append(" ".join(data.split()))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def images(self) -> list[Image.Image]:
-        sources = [image["src"] or "" for image in self.all("img")]
-        assert all(source.startswith("data:image/png;base64,") for source in sources)
-        return [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2], validate=True))) for source in sources]
 
 
 def epoch(number: int) -> Mapping[str, float]:
@@ -122,7 +78,7 @@ def written(report: Report, folder: Path) -> Page:
     path = folder / "report.html"
     write_report(path, report)
     assert path.stat().st_size < MOST_BYTES
-    return Page(path)
+    return Page(path.read_text(encoding="utf-8"))
 
 
 def test_the_page_says_what_came_out(digits: Report, tmp_path: Path) -> None:

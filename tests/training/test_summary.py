@@ -7,7 +7,7 @@ import pytest
 from classicnets.training.run import Run
 from classicnets.training.summary import reported_lines
 from tests.training.small_runs import run
-from tests.training.test_report import Page
+from tests.web.reading import Page
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def page(finished: Run) -> Page:
-    return Page(finished.report)
+    return Page(finished.report.read_text(encoding="utf-8"))
 
 
 def test_says_what_was_trained_and_what_came_out(finished: Run, page: Page) -> None:
@@ -58,4 +58,4 @@ def test_few_wrong_images_are_all_shown_and_none_twice(tmp_path: Path) -> None:
     result = run(tmp_path / "run", epochs=6, optimizer={"name": "adamw", "lr": 0.01})
     wrong = result.evaluation.top1_errors
     assert 0 < wrong < 24, "so few that the sheet of wrong ones is not full"
-    assert len(Page(result.report).all("img")) == 24 + wrong
+    assert len(Page(result.report.read_text(encoding="utf-8")).all("img")) == 24 + wrong

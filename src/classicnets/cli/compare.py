@@ -1,12 +1,11 @@
 """`compare`: networks side by side."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from classicnets.cli.options import NO_VALUE, AsJson, InputSize, read_input
+from classicnets.cli.options import AsJson, AsMarkdown, HtmlFile, InputSize, read_input
 from classicnets.cli.output import as_json, console, messages, progress_bar, say
 from classicnets.files import write_text
 
@@ -18,10 +17,8 @@ def compare(
     ],
     input_size: InputSize = None,
     batch: Annotated[int, typer.Option(metavar="N", help="Images at once, for the memory alive.")] = 1,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots to this file.")] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", metavar=NO_VALUE, help="Print the table as Markdown.")
-    ] = False,
+    html: HtmlFile = None,
+    markdown: AsMarkdown = False,
     json: AsJson = False,
 ) -> None:
     """Put networks side by side: size, cost, memory, sight, and the errors that their papers report.

@@ -1,13 +1,12 @@
 """`list` and `show`: which networks there are, and what they are made of."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from classicnets import catalog, files
-from classicnets.cli.options import NO_VALUE, Also, AsJson, InputSize, NetworkOptions, read_input
+from classicnets.cli.options import NO_VALUE, Also, AsJson, AsMarkdown, HtmlFile, InputSize, NetworkOptions, read_input
 from classicnets.cli.output import as_json, assignments, console, messages, say, table
 from classicnets.errors import UsageError
 from classicnets.inspection.modes import Mode, Optimizer, Precision
@@ -85,10 +84,8 @@ def show(
         ),
     ] = None,
     machine: Annotated[str, typer.Option(metavar="NAME", help="Of the roofline; 'this' is measured.")] = "this",
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots to this file.")] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", metavar=NO_VALUE, help="Print the table as Markdown.")
-    ] = False,
+    html: HtmlFile = None,
+    markdown: AsMarkdown = False,
     json: AsJson = False,
 ) -> None:
     """Show a network row by row beside its paper: what each row holds, computes, sees, and what the paper prints.

@@ -37,6 +37,8 @@ NetworkOptions = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="OPTION=VALUE", help="An option of the network; may be repeated."),
 ]
+HtmlFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with plots to this file.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", metavar=NO_VALUE, help="Print the table as Markdown.")]
 InputSize = Annotated[
     str | None, typer.Option("--input", metavar="CxHxW", help="Images of another size: 3x256x256, 256x256 or 256.")
 ]

@@ -1,13 +1,11 @@
 """A contact sheet: images of a data set beside what training makes of them, as one HTML page."""
 
 import base64
-import importlib.resources
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -25,6 +23,7 @@ from classicnets.data.pixels import augment, with_channels
 from classicnets.data.randomness import order
 from classicnets.data.transforms import Augmentation, Preprocessing, draw
 from classicnets.files import write_text
+from classicnets.web.templates import fill
 
 PHOTOGRAPH = (3, 224, 224)
 """Channels, height and width that images of a folder are brought to where nothing else is said."""
@@ -98,11 +97,7 @@ def write_sheet(path: Path, sheet: Sheet) -> None:
     """
     sheet.augmentation.check_size(sheet.preprocessing.size)
     sheet = replace(sheet, augmentation=with_figures(sheet.augmentation, sheet.data.train, sheet.preprocessing))
-    template = importlib.resources.files("classicnets.data").joinpath("sheet.html")
-    page = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(template.read_text(encoding="utf-8"))
-    write_text(path, page.render(sheet=sheet, rows=_rows(sheet), side=SIDE))
+    write_text(path, fill("classicnets.data", "sheet.html", sheet=sheet, rows=_rows(sheet), side=SIDE))
 
 
 def chosen(labels: npt.NDArray[np.int64], count: int, seed: int) -> npt.NDArray[np.int64]:

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from classicnets.data.augmentation.colour import Colour, Jitter
 from classicnets.data.augmentation.erasing import Erase
 from classicnets.data.augmentation.geometry import Affine, Elastic
-from classicnets.data.augmentation.kind import Kind, check_range
 from classicnets.data.augmentation.lighting import Lighting
 from classicnets.data.augmentation.mixing import Mixing
+from classicnets.data.augmentation.numbers import check_range
 from classicnets.data.augmentation.policies import RandAugment, TrivialAugment
 from classicnets.data.randomness import integers, uniform
+from classicnets.data.settings import Settings
 from classicnets.errors import UsageError
 
 INTERPOLATIONS = ("bilinear", "area", "nearest", "bicubic")
@@ -85,7 +86,7 @@ class Preprocessing(BaseModel):
         return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-class Augmentation(Kind):
+class Augmentation(Settings):
     """What training does to an image at random, each time anew, in the order in which it is named here.
 
     First the image is cut to the input size, by ``random_area``, by ``scale``, or else as in a test:

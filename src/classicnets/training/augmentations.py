@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from classicnets.data.augmentation.kind import Kind
+from classicnets.data.settings import Settings
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
 from classicnets.training.recipe import complete, read_fields
@@ -76,6 +76,6 @@ def _by_itself(name: str) -> Any:
     if annotation is bool:
         return True
     kinds = getattr(annotation, "__args__", ())
-    if name not in _LIKE and any(isinstance(kind, type) and issubclass(kind, Kind) for kind in kinds):
+    if name not in _LIKE and any(isinstance(kind, type) and issubclass(kind, Settings) for kind in kinds):
         return {}
     raise UsageError(f"{_OPTION}: {name} needs a value, such as '{_LIKE.get(name, f'{name}: 4')}'")

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -17,6 +16,7 @@ from pydantic import (
 
 from classicnets import catalog
 from classicnets.data.local import absolute
+from classicnets.data.settings import Settings
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
 from classicnets.files import write_text
@@ -26,19 +26,7 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        # pydantic would take `epochs: yes` for 1 epoch.
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise ValueError("neither true nor false makes sense here")
-        return value
-
-
-class Loss(_Section):
+class Loss(Settings):
     """What is made small.
 
     Attributes:
@@ -58,7 +46,7 @@ class Loss(_Section):
         return self
 
 
-class Optimizer(_Section):
+class Optimizer(Settings):
     """How a step is taken.
 
     Attributes:
@@ -86,7 +74,7 @@ class Optimizer(_Section):
         return self
 
 
-class Schedule(_Section):
+class Schedule(Settings):
     """How the learning rate moves, as a share of the optimizer's ``lr``, over the whole run.
 
     Attributes:
@@ -115,7 +103,7 @@ class Schedule(_Section):
         return self
 
 
-class Recipe(_Section):
+class Recipe(Settings):
     """All that decides how a network is trained; ``recipe.yaml`` in a run folder is one, complete.
 
     Attributes:
@@ -140,7 +128,7 @@ class Recipe(_Section):
     """
 
     network: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={})
     in_channels: int | None = Field(default=None, gt=0)
     num_classes: int | None = Field(default=None, gt=0)
     data: str

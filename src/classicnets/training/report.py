@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 import torch
-from markupsafe import Markup
 from PIL import Image
 
 import classicnets
 from classicnets.files import write_text
 from classicnets.training import report_figures, report_tables
+from classicnets.web.plotting import javascript
+from classicnets.web.templates import fill
 
 IMAGE_SIDE = 96  # the longest side of an image on the sheet, in pixels of the page
 WORST_CLASSES = 20  # rows of the table of classes that stand open; the others fold away
@@ -90,14 +90,12 @@ def write_report(path: Path, report: Report) -> None:
     Raises:
         UsageError: the file could not be written; the former content of ``path`` survives.
     """
-    template = importlib.resources.files("classicnets.training").joinpath("report.html")
-    page = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(template.read_text(encoding="utf-8"))
     classes = report_tables.class_rows(report.confusion, report.classes)
     write_text(
         path,
-        page.render(
+        fill(
+            "classicnets.training",
+            "report.html",
             report=report,
             error=report_tables.percent(report.result["top1_error"]) if "top1_error" in report.result else None,
             facts=report_tables.facts(report.result, report.confusion, len(report.history)),
@@ -110,8 +108,7 @@ def write_report(path: Path, report: Report) -> None:
             largest_error=classes[0].error,
             wrong=[_picture(image, report.classes) for image in report.wrong],
             right=[_picture(image, report.classes) for image in report.right],
-            markup=Markup,
-            javascript=Markup(report_figures.javascript()),
+            javascript=javascript(),
         ),
     )
 

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
-import plotly.offline
 
-# Two colours of the palette of Okabe and Ito: told apart with every form of colour blindness, and in grey.
-BLUE = "#0072B2"
-ORANGE = "#D55E00"
-
-# Neither white nor black, so that axes can be read on a light and on a dark page even without the style sheet.
-INK = "#6b7280"
-GRID = "rgba(128, 128, 128, 0.25)"
+from classicnets.web.plotting import BLUE, GRID, INK, ORANGE, as_fragment, scale_switch
 
 # From -1, all of a class named right, through 0, no image, to 1, the most frequent mistake.
 _SHADES = [
@@ -109,11 +102,6 @@ _CURVES = (
 )
 
 
-def javascript() -> str:
-    """The library that draws the figures, to stand once in a script element of the page."""
-    return str(plotly.offline.get_plotlyjs())
-
-
 def curves(history: Sequence[Mapping[str, float]]) -> tuple[Figure, ...]:
     """Loss, error, learning rate and throughput over the epochs.
 
@@ -170,37 +158,15 @@ def _draw_curve(
         },
     )
     if curve.logarithmic and len(epochs) > 1:
-        figure.update_layout(updatemenus=[_scale_switch()])
+        figure.update_layout(updatemenus=[scale_switch("yaxis")])
     named = " and ".join(line.name for line in lines)
     caption = f"{curve.axis} by epoch" if len(lines) == 1 else f"{curve.axis} by epoch, {named}"
     return Figure(
         name=curve.name,
         heading=curve.heading,
         caption=caption[0].upper() + caption[1:],
-        fragment=_fragment(figure, f"curve-{curve.name}"),
+        fragment=as_fragment(figure, f"curve-{curve.name}", height="100%"),
     )
-
-
-def _scale_switch() -> dict[str, object]:
-    """Two buttons above a curve: from zero, or with a logarithmic axis, where the last epochs can be told apart."""
-    buttons = [
-        {"label": scale, "method": "relayout", "args": [{"yaxis.type": scale, "yaxis.autorange": True}]}
-        for scale in ("linear", "log")
-    ]
-    return {
-        "type": "buttons",
-        "direction": "right",
-        "buttons": buttons,
-        "x": 1,
-        "y": 1.03,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "pad": {"t": 0, "b": 0},
-        "font": {"size": 11},
-        "bgcolor": "rgba(0, 0, 0, 0)",
-        "bordercolor": GRID,
-        "showactive": False,
-    }
 
 
 def confusion_matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> Figure:
@@ -262,7 +228,7 @@ def confusion_matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -
         name="confusion",
         heading="Confusion matrix",
         caption=_confusion_caption(len(shown), len(classes)),
-        fragment=_fragment(figure, "confusion-matrix"),
+        fragment=as_fragment(figure, "confusion-matrix", height="100%"),
     )
 
 
@@ -304,17 +270,3 @@ def _layout() -> dict[str, object]:
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "dragmode": False,  # a finger that drags over the figure scrolls the page
     }
-
-
-def _fragment(figure: go.Figure, identifier: str) -> str:
-    # plotly writes the data as JSON in which <, > and / are escaped, so no name can end the script.
-    return str(
-        figure.to_html(
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=identifier,
-            default_width="100%",
-            default_height="100%",
-            config={"responsive": True, "displayModeBar": False},
-        )
-    )

@@ -1,7 +1,5 @@
 """Intensity, and the least time that a network takes on a machine."""
 
-import time
-
 import pytest
 import torch
 from torch import nn
@@ -11,7 +9,6 @@ from classicnets.inspection.cost.roofline import bytes_moved, flops, intensity, 
 from classicnets.inspection.tracing.recording import trace
 from classicnets.inspection.tracing.trace import Trace
 from classicnets.networks import build
-from classicnets.weights.creating import create
 
 ROUND = Machine(name="round numbers", flops_per_second=1000.0, bytes_per_second=100.0)
 
@@ -105,23 +102,9 @@ def test_stated_machines_say_where_their_figures_come_from() -> None:
     assert MACHINES["raspberry_pi_4"].certainty == "recalled"
 
 
-def test_no_network_is_faster_here_than_its_roofline() -> None:
-    """Other programs slow the measurement and the networks, and not alike: a factor of four is left for doubt."""
-    machine = measure_machine(seconds=0.5)
+def test_a_measured_machine_says_so() -> None:
+    machine = measure_machine(seconds=0.1)
     assert machine.certainty == "measured"
-    for name in ("resnet18", "resnet20_cifar", "googlenet"):
-        least = roofline(traced(name), machine).seconds
-        assert least < 4 * forward_seconds(name) < 1000 * least
-
-
-def forward_seconds(name: str) -> float:
-    """The shorter of two, after one to warm up."""
-    network = create(name).eval()
-    images = torch.zeros(1, *network.input_shape)
-    taken = []
-    with torch.inference_mode():
-        for _ in range(3):
-            begun = time.perf_counter()
-            network(images)
-            taken.append(time.perf_counter() - begun)
-    return min(taken[1:])
+    assert 1e8 < machine.flops_per_second < 1e15
+    assert 1e8 < machine.bytes_per_second < 1e14
+    assert 0 < machine.overhead_seconds < 1e-2

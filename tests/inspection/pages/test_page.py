@@ -12,7 +12,7 @@ from classicnets.inspection.comparison import compare
 from classicnets.inspection.inspection import inspect
 from classicnets.inspection.pages.comparison_page import comparison_page
 from classicnets.inspection.pages.page import page
-from tests.inspection.reading import Page
+from tests.web.reading import Page
 
 MOST_BYTES = 5_700_000  # plotly alone is 4.8 million
 

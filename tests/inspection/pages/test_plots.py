@@ -13,7 +13,7 @@ from classicnets.inspection.inspection import Inspection, inspect
 from classicnets.inspection.memory.live import live
 from classicnets.inspection.pages import comparison_plots, plots
 from classicnets.inspection.pages.labels import Spot, sides_of_names
-from classicnets.inspection.pages.plotting import MOST_TICKS, named_places
+from classicnets.web.plotting import MOST_TICKS, named_places
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ import torch
 from pydantic import Field
 
 from classicnets.data.augmentation.chance import Chance, Floats
-from classicnets.data.augmentation.kind import Kind, Strength, as_given, numbers, per_image
+from classicnets.data.augmentation.numbers import Strength, as_given, numbers, per_image
+from classicnets.data.settings import Settings
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _LONGEST_HUE = 6.0  # a full turn, in the six edges of the colour hexagon
 
 
-class Colour(Kind):
+class Colour(Settings):
     """Photometric distortions in an order of each image's own.
 
     A factor is drawn evenly from 1 - strength to 1 + strength. Howard (2013, section 2.2; recalled) takes brightness,
@@ -60,7 +61,7 @@ class Colour(Kind):
         return as_given(values, pixels)
 
 
-class Jitter(Kind):
+class Jitter(Settings):
     """Every value of every pixel moved a little.
 
     The release of SE-ResNet names "pixel jitter" of up to 20 levels; whether a number is drawn for each value, pixel or

@@ -8,7 +8,8 @@ import torch
 from pydantic import model_validator
 
 from classicnets.data.augmentation.chance import Chance, Floats
-from classicnets.data.augmentation.kind import Kind, Range, Strength, as_given, check_range
+from classicnets.data.augmentation.numbers import Range, Strength, as_given, check_range
+from classicnets.data.settings import Settings
 
 
 class Rectangles(NamedTuple):
@@ -23,7 +24,7 @@ class Rectangles(NamedTuple):
     share: Floats
 
 
-class Erase(Kind):
+class Erase(Settings):
     """A rectangle of a random place, area and shape painted over (Zhong et al., section 3.2: their best settings).
 
     A rectangle that would be taller or wider than the image is cut down to it, where the paper draws another.

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 
 from classicnets.data.augmentation.chance import Chance
-from classicnets.data.augmentation.kind import Kind, Range, Strength, as_given, check_range, numbers
+from classicnets.data.augmentation.numbers import Range, Strength, as_given, check_range, numbers
+from classicnets.data.settings import Settings
 
 Matrices = npt.NDArray[np.float64]
 """Where the pixels of new images come from: (images, 2, 3), old (x, y) = matrix (x, y, 1), pixels from the centre."""
@@ -17,7 +18,7 @@ Matrices = npt.NDArray[np.float64]
 _CUT_OFF = 4.0  # deviations after which a Gaussian is taken for 0, as SciPy does
 
 
-class Affine(Kind):
+class Affine(Settings):
     """Planar affine distortions, each drawn evenly; what comes from outside the image is black.
 
     LeNet-5 (1998, section III.B) learned from 540,000 digits that were distorted so, beside the 60,000: moved,
@@ -64,7 +65,7 @@ class Affine(Kind):
         return backward(forward, move)
 
 
-class Elastic(Kind):
+class Elastic(Settings):
     """Elastic distortions: every pixel moves a little, and neighbours much alike.
 
     Of Simard, Steinkraus and Platt (2003, section 2; recalled), the usual companion of MNIST after LeNet-5, whose own

@@ -7,14 +7,15 @@ import torch
 from pydantic import Field, model_validator
 
 from classicnets.data.augmentation.chance import Chance
-from classicnets.data.augmentation.kind import Kind, as_given, numbers
+from classicnets.data.augmentation.numbers import as_given, numbers
+from classicnets.data.settings import Settings
 
 _NEARLY = 1e-3  # published vectors have four digits
 
 Vector = tuple[float, float, float]
 
 
-class PrincipalColours(Kind):
+class PrincipalColours(Settings):
     """Eigenvalues and eigenvectors of the covariance of red, green and blue over a set's pixels, counted from 0 to 1.
 
     Attributes:
@@ -41,13 +42,13 @@ IMAGENET = PrincipalColours(
 them. The values sum to 0.2408, three times a deviation of 0.283, so they are variances of pixels from 0 to 1."""
 
 
-class Lighting(Kind):
+class Lighting(Settings):
     """The same colour added to all pixels of an image: the sum of a_i l_i p_i, a_i normal with deviation ``sigma``.
 
     l and p are eigenvalues and eigenvectors of the covariance of colours (AlexNet, section 4.1: sigma 0.1; VGG, ResNet
     and others take it over). Of pixels from 0 to 255 the printed formula would shift by 1,400 levels: code in common
     use takes it for pixels from 0 to 1, and shifts by 5.5 levels along the first axis. The author's own release
-    (cuda-convnet) takes roots of the eigenvalues for l, and shifts by 12; ``scale: deviations`` does so.
+    (cuda-convnet; recalled) takes roots of the eigenvalues for l, and shifts by 12; ``scale: deviations`` does so.
 
     Floating-point pixels may leave 0 to 1, as in the paper. Grey images stay as they are.
 

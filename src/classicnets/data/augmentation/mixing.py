@@ -9,7 +9,8 @@ from pydantic import Field
 
 from classicnets.data.augmentation.chance import Chance, Floats, Integers
 from classicnets.data.augmentation.erasing import Rectangles, rectangles
-from classicnets.data.augmentation.kind import Kind, as_given, numbers, per_image
+from classicnets.data.augmentation.numbers import as_given, numbers, per_image
+from classicnets.data.settings import Settings
 
 
 class Mixed(NamedTuple):
@@ -40,7 +41,7 @@ class Mixed(NamedTuple):
         return rows * (1 - smoothing) + smoothing / classes
 
 
-class Mixing(Kind):
+class Mixing(Settings):
     """Each image of a batch mixed with its neighbour: the first with the second, the second with the first, and so on.
 
     An image's neighbour is a matter of the epoch's order, so a batch cut into parts of even size gives the same images

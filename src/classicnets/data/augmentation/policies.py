@@ -11,7 +11,8 @@ from pydantic import Field
 from classicnets.data.augmentation import colour, tones
 from classicnets.data.augmentation.chance import Chance, Floats
 from classicnets.data.augmentation.geometry import backward, warp
-from classicnets.data.augmentation.kind import Kind, as_given, from_levels, levels, numbers, per_image
+from classicnets.data.augmentation.numbers import as_given, from_levels, levels, numbers, per_image
+from classicnets.data.settings import Settings
 
 OPERATIONS = (
     "identity",
@@ -68,7 +69,7 @@ WIDE = Space(rotate=135, shear=0.99, translate_pixels=32, factor=0.99, posterize
 """TrivialAugment's wide one (Müller and Hutter, 2021, table 1)."""
 
 
-class RandAugment(Kind):
+class RandAugment(Settings):
     """``changes`` changes in a row, each one of fourteen, all with one strength (Cubuk et al., 2020, section 3).
 
     What comes from outside the image is black, and pixels are taken from the nearest place. Changes that go two ways
@@ -95,7 +96,7 @@ class RandAugment(Kind):
         return from_levels(changed, pixels)
 
 
-class TrivialAugment(Kind):
+class TrivialAugment(Settings):
     """One of fourteen changes, with a strength of its own for each image (Müller and Hutter, 2021, section 3).
 
     The strength is drawn evenly from 31, in the wide space of the paper; all else is as in `RandAugment`.

@@ -6,7 +6,7 @@ import torch
 
 from classicnets.data.augmentation.chance import Chance
 from classicnets.data.augmentation.geometry import distort
-from classicnets.data.augmentation.kind import as_given, numbers
+from classicnets.data.augmentation.numbers import as_given, numbers
 from classicnets.data.transforms import Augmentation
 
 _AT_ONCE = 1 << 19  # values changed at a time on a processor: what stays in its cache from one change to the next

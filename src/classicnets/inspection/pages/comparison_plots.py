@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from classicnets.inspection.pages.labels import Spot, sides_of_names
 from classicnets.inspection.pages.plots import bars
-from classicnets.inspection.pages.plotting import BLUE, GREEN, ORANGE, axis, empty_figure
 from classicnets.inspection.units import short
 from classicnets.papers import Reported
 from classicnets.papers.results import Kind, doubt, kind, way
+from classicnets.web.plotting import BLUE, GREEN, ORANGE, axis, empty_figure
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

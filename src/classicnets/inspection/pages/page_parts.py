@@ -1,13 +1,12 @@
 """What pages are made of, and how the template puts it together."""
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from classicnets.errors import require
 from classicnets.inspection.formats import CONVENTIONS
-from classicnets.inspection.pages.plotting import as_fragment, javascript
 from classicnets.inspection.units import count
+from classicnets.web.plotting import as_fragment, javascript
+from classicnets.web.templates import fill
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -88,23 +87,15 @@ def render(
     Raises:
         UsageError: jinja2 is not installed.
     """
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ModuleNotFoundError as missing:
-        raise require("train", missing) from missing
-    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(template).render(
+    return fill(
+        __package__,
+        "page.html",
         title=title,
         about=about,
         warnings=warnings,
         headline=headline,
         sections=sections,
-        markup=Markup,
-        javascript=Markup(javascript()),
+        javascript=javascript(),
     )
 
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from classicnets.inspection.memory.fused import fused_live
 from classicnets.inspection.memory.live import live
 from classicnets.inspection.memory.shortcuts import held_by_shortcuts
-from classicnets.inspection.pages.plotting import (
+from classicnets.inspection.tracing.rows import places_by_row
+from classicnets.inspection.tracing.trace import Operation, Trace
+from classicnets.inspection.units import count, short, size
+from classicnets.web.plotting import (
     BLUE,
     GREEN,
     HOVER_BYTES,
@@ -20,9 +23,6 @@ from classicnets.inspection.pages.plotting import (
     named_places,
     scale_switch,
 )
-from classicnets.inspection.tracing.rows import places_by_row
-from classicnets.inspection.tracing.trace import Operation, Trace
-from classicnets.inspection.units import count, short, size
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

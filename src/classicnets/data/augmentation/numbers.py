@@ -1,30 +1,16 @@
-"""What all kinds of augmentation share: how settings are checked, and the way between levels and numbers."""
+"""What the kinds of augmentation share: numbers that settings may be, and the way between levels and numbers."""
 
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field
 
 _WHITE = 255
 
 Strength = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[float, float]
-
-
-class Kind(BaseModel):
-    """The settings of one kind; unknown names and impossible values are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
-        # pydantic would take `sigma: yes` for 1.
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
-            raise ValueError("neither true nor false makes sense here")
-        return value
 
 
 def check_range(name: str, given: Range, *, above: float = 0.0, most: float = float("inf")) -> None:

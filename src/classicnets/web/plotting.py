@@ -101,8 +101,8 @@ def scale_switch(*axes: str) -> dict[str, Any]:
     }
 
 
-def as_fragment(figure: "go.Figure", identifier: str) -> str:
-    """The figure as HTML to stand unescaped in a page that has `javascript`."""
+def as_fragment(figure: "go.Figure", identifier: str, *, height: str | None = None) -> str:
+    """The figure as HTML to stand unescaped in a page that has `javascript`; of its own height, or of that one."""
     # plotly writes the data as JSON in which <, > and / are escaped, so no name can end the script.
     return str(
         figure.to_html(
@@ -110,6 +110,7 @@ def as_fragment(figure: "go.Figure", identifier: str) -> str:
             include_plotlyjs=False,
             div_id=identifier,
             default_width="100%",
+            **({"default_height": height} if height else {}),
             config={"responsive": True, "displayModeBar": False},
         )
     )

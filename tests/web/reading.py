@@ -1,6 +1,10 @@
 """A page read back with the standard library's parser, as a browser would."""
 
+import base64
+import io
 from html.parser import HTMLParser
+
+from PIL import Image
 
 EMPTY_ELEMENTS = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -56,3 +60,9 @@ class Page(HTMLParser):
     def all(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of each element of that name."""
         return [attributes for name, attributes in self.elements if name == tag]
+
+    def images(self) -> list[Image.Image]:
+        """The pictures, all of which must be in the page itself."""
+        sources = [image["src"] or "" for image in self.all("img")]
+        assert all(source.startswith("data:image/png;base64,") for source in sources)
+        return [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2], validate=True))) for source in sources]
