@@ -158,6 +158,9 @@ def test_show_writes_a_page(command: Command, tmp_path: Path) -> None:
         (("--mode", "lazy"), "lazy"),
         (("--optimizer", "sdg"), "sdg"),
         (("--also", "roofline", "--machine", "t5"), "t4"),
+        (("--set", "input_size=256"), "write --input 256"),
+        (("--set", "run=fake"), "no option of a network"),
+        (("--in-channels", "1", "--input", "3x227x227"), "give one of them"),
     ],
 )
 def test_show_names_mistakes(command: Command, given: tuple[str, ...], said: str) -> None:

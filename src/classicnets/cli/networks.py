@@ -16,6 +16,9 @@ from classicnets.papers import NetworkFacts, Paper
 if TYPE_CHECKING:
     from classicnets.inspection.inspection import Inspection
 
+_NO_OPTIONS = {"model", "input_size", "batch", "optimizer", "precision", "run"}
+"""What `inspect` takes besides the options of a network."""
+
 
 def list_(
     family: Annotated[
@@ -125,9 +128,12 @@ def network_options(assigned: list[str] | None, **given: object) -> dict[str, An
     """The options of a network: those of --set, and ``given`` ones that have an option of their own if not None.
 
     Raises:
-        UsageError: --set names one of these.
+        UsageError: --set names one of these, or something that is no network's option.
     """
     options = assignments(assigned or [])
+    for name in _NO_OPTIONS & options.keys():
+        instead = f"write --input {options[name]}" if name == "input_size" else "that is no option of a network"
+        raise UsageError(f"--set {name}: {instead}")
     for name in given:
         if name in options:
             raise UsageError(f"--set {name}: write --{name.replace('_', '-')} {options[name]}")

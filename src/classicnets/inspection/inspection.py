@@ -332,6 +332,10 @@ def _network(name: str, size: tuple[int, ...] | None, options: dict[str, Any]) -
     if size is not None:
         options = {**options, "input_size": size[-2:]}
     if size is not None and len(size) == 3:
+        if options.get("in_channels", size[0]) != size[0]:
+            raise UsageError(
+                f"in_channels={options['in_channels']} and an input of {size[0]} channels: give one of them"
+            )
         options = {**options, "in_channels": size[0]}
     return build(name, **options)
 
