@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import classicnets as cn
+from classicnets import catalog
 from classicnets.data.transforms import Preprocessing
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
@@ -27,6 +28,10 @@ MAY_REST = "squeeze_excitation."
 # The tests of a network stay together, so that it is made once, where several processes share the tests.
 each_of = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in RUN]
 every_network = pytest.mark.parametrize("name", each_of, scope="module")
+first_of_paper = {catalog.find(name).family: name for name in reversed(RUN)}.values()
+one_of_each_paper = pytest.mark.parametrize(
+    "name", [case for case in each_of if case.values[0] in first_of_paper], scope="module"
+)
 
 
 @functools.cache
@@ -251,6 +256,13 @@ def test_exports_give_the_same_outputs(network: Chain) -> None:
     expected = network(images)
     exported = torch.export.export(network, (images,))
     must_agree(exported.module()(images), expected)
+
+
+@one_of_each_paper  # of all it would be minutes
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+def test_an_onnx_graph_holds_the_weights(network: Chain) -> None:
+    network.eval()
+    exported = torch.export.export(network, (images_for(network),))
     program = torch.onnx.export(exported, dynamo=True, verbose=False, optimize=False)
     assert program is not None
     held = [value.const_value for value in program.model.graph.initializers.values() if value.const_value is not None]
