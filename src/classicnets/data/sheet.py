@@ -1,7 +1,5 @@
 """A contact sheet: images of a data set beside what training makes of them, as one HTML page."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from classicnets.data.pixels import augment, with_channels
 from classicnets.data.randomness import order
 from classicnets.data.transforms import Augmentation, Preprocessing, draw
 from classicnets.files import write_text
+from classicnets.web.pictures import as_source
 from classicnets.web.templates import fill
 
 PHOTOGRAPH = (3, 224, 224)
@@ -173,10 +172,8 @@ def _picture(pixels: torch.Tensor, *, alt: str, caption: str = "") -> _Picture:
     factor = SIDE // longest if longest <= SIDE else SIDE / longest
     width, height = (max(1, round(side * factor)) for side in picture.size)
     picture.thumbnail((SIDE * _FINER, SIDE * _FINER))
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
     return _Picture(
-        source="data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii"),
+        source=as_source(picture),
         width=width,
         height=height,
         magnified=factor > 1,

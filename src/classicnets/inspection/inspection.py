@@ -263,8 +263,6 @@ class Inspection:
         return sum(counting.macs(operation, self.module) for operation in operations) // self.batch
 
     def _row(self, row: TracedRow, count: int) -> Row:
-        arrived = {value.storage for value in row.inputs}
-        new = {value.number: value.bytes for value in row.outputs if value.storage not in arrived}
         field = self.fields.get(row.name)
         return Row(
             name=row.name,
@@ -272,7 +270,7 @@ class Inspection:
             parameters=count,
             macs=self._macs(row.operations),
             other_operations=sum(map(other_operations, row.operations)) // self.batch,
-            activation_bytes=sum(new.values()) // self.batch,
+            activation_bytes=sum(value.bytes for value in row.made) // self.batch,
             receptive_field=side_seen(field, self.input) if field else 0,
             stride=stride_of(field) if field else 0,
             exceeds_image=field is not None and exceeds(field, self.input),

@@ -31,7 +31,7 @@ class Branch:
 
 def tree(trace: Trace, depth: int | None = None) -> tuple[Branch, ...]:
     """The modules down to that depth (None: all), each before those in it, in the order that the network holds them."""
-    batch = trace.inputs[0].shape[0]
+    batch = trace.batch
     left = {call.path: call.outputs[0].shape[1:] for call in trace.calls if call.outputs}
     computed: dict[str, int] = {}
     for operation in trace.forward:

@@ -1,9 +1,7 @@
 """The report of a run: one HTML file with what came out, how it went and what it was made with."""
 
-import base64
 import importlib.metadata
 import importlib.resources
-import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from PIL import Image
 import classicnets
 from classicnets.files import write_text
 from classicnets.training import report_figures, report_tables
+from classicnets.web.pictures import as_source
 from classicnets.web.plotting import javascript
 from classicnets.web.templates import fill
 
@@ -129,12 +128,10 @@ def _picture(image: ShownImage, classes: Sequence[str]) -> _Picture:
         picture.thumbnail((IMAGE_SIDE, IMAGE_SIDE))
         # A thumbnail need not hold each pixel's exact colour, and a page of many should stay small.
         picture = picture.quantize()
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
     # A whole number, so that every pixel of a small image becomes a square of the same size.
     magnified = max(1, IMAGE_SIDE // max(picture.size))
     return _Picture(
-        source="data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii"),
+        source=as_source(picture),
         width=picture.width * magnified,
         height=picture.height * magnified,
         small=magnified > 1,

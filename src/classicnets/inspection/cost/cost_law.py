@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from classicnets.errors import UsageError, near
 from classicnets.inspection.cost.growth import Degree, Degrees, Growth, growth
-from classicnets.inspection.counting.connections import batch_of
 from classicnets.inspection.counting.macs import macs
 from classicnets.inspection.counting.parameters import count_by_row
 from classicnets.inspection.memory.live import COUNTED, live
-from classicnets.inspection.tracing.rows import TracedRow, traced_rows
+from classicnets.inspection.tracing.rows import TracedRow, is_within, traced_rows
 from classicnets.inspection.tracing.trace import Storage, Trace, Value
 from classicnets.inspection.units import count
 from classicnets.networks.chain import Chain
@@ -91,23 +90,19 @@ def cost_law(trace: Trace, *, fixed: Collection[str] = ()) -> CostLaw:
     for name in fixed:
         if name not in names:
             raise UsageError(f"no row {name!r}{near(name, names)}")
-    degrees = Degrees(trace, lambda path: any(_inside(path, row) for row in fixed))
-    batch = batch_of(trace)
+    degrees = Degrees(trace, lambda path: any(is_within(path, row) for row in fixed))
+    batch = trace.batch
     own = _parameters(trace)
     sized = {name for name, value in own.items() if _of_weight(value, degrees).side}
     return CostLaw(
         parameters=growth((_of_weight(value, degrees), value.elements) for value in own.values()),
         macs=growth((degree, counted // batch) for degree, counted in degrees.macs),
-        activation_bytes=growth((degrees.of(value), value.bytes // batch) for row in rows for value in _made(row)),
+        activation_bytes=growth((degrees.of(value), value.bytes // batch) for row in rows for value in row.made),
         live_peak=growth(_at_peak(trace, degrees)),
         one_more=tuple(_one_more(trace, rows)),
-        sized=tuple(row for row in names if any(_inside(name, row) for name in sized)),
-        uneven=tuple(row for row in names if any(_inside(path, row) for path in degrees.uneven)),
+        sized=tuple(row for row in names if any(is_within(name, row) for name in sized)),
+        uneven=tuple(row for row in names if any(is_within(path, row) for path in degrees.uneven)),
     )
-
-
-def _inside(path: str, row: str) -> bool:
-    return not row or path == row or path.startswith(f"{row}.")
 
 
 def _parameters(trace: Trace) -> dict[str, Value]:
@@ -126,12 +121,6 @@ def _of_weight(value: Value, degrees: Degrees) -> Degree:
     return Degree(width=min(len(value.shape), 2) if value.elements > 1 else 0)
 
 
-def _made(row: TracedRow) -> list[Value]:
-    """What leaves a row in memory of its own."""
-    arrived = {value.storage for value in row.inputs}
-    return list({value.number: value for value in row.outputs if value.storage not in arrived}.values())
-
-
 def _at_peak(trace: Trace, degrees: Degrees) -> Iterator[tuple[Degree, int]]:
     alive = live(trace)
     place = alive.index(max(alive))
@@ -147,13 +136,13 @@ def _is_alive(storage: Storage, place: int) -> bool:
 def _one_more(trace: Trace, rows: tuple[TracedRow, ...]) -> Iterator[OneMore]:
     """Of neighbours that hand on the same shape, the last with weights that leaves the shape it was given."""
     parameters = count_by_row(trace.module, [row.name for row in rows])
-    batch = batch_of(trace)
+    batch = trace.batch
     for _, stage in groupby(rows[:-1], key=_shape):
         alike = [row for row in stage if _repeats(row) and any(macs(each, trace.module) for each in row.operations)]
         if alike:
             row = alike[-1]
             multiplied = sum(macs(operation, trace.module) for operation in row.operations) // batch
-            made = sum(value.bytes for value in _made(row)) // batch
+            made = sum(value.bytes for value in row.made) // batch
             yield OneMore(row.name, parameters[row.name], multiplied, made)
 
 

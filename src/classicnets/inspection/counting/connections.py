@@ -8,7 +8,7 @@ from classicnets.inspection.tracing.trace import Operation, Trace, Value
 
 def neurons(trace: Trace, row: TracedRow) -> int:
     """Values that leave a row for one image (AlexNet's paper, figure 2)."""
-    return sum(value.elements for value in row.outputs) // batch_of(trace)
+    return sum(value.elements for value in row.outputs) // trace.batch
 
 
 def connections(trace: Trace, row: TracedRow) -> int:
@@ -18,12 +18,7 @@ def connections(trace: Trace, row: TracedRow) -> int:
     mean that it is; and to its trainable bias, if it has one. What works on values one by one adds none: activations,
     normalisations, the sum of a shortcut.
     """
-    return sum(_connections(operation, trace) for operation in row.operations) // batch_of(trace)
-
-
-def batch_of(trace: Trace) -> int:
-    """How many images were traced at once."""
-    return trace.inputs[0].shape[0]
+    return sum(_connections(operation, trace) for operation in row.operations) // trace.batch
 
 
 def _connections(operation: Operation, trace: Trace) -> int:

@@ -12,6 +12,7 @@ from torch import nn
 
 from classicnets.inspection.counting.macs import macs, macs_by_shape
 from classicnets.inspection.counting.other_operations import bias_additions
+from classicnets.inspection.tracing.rows import is_within
 from classicnets.inspection.tracing.trace import Operation, Trace
 
 Rule = Callable[[Operation, nn.Module], int]
@@ -46,18 +47,14 @@ def _each(rule: Rule) -> Callable[[Trace, str], int]:
     """The sum over operations."""
 
     def count(trace: Trace, part: str) -> int:
-        inside = (operation for operation in trace.forward if _inside(operation.path, part))
+        inside = (operation for operation in trace.forward if is_within(operation.path, part))
         return sum(rule(operation, trace.module.get_submodule(operation.path)) for operation in inside)
 
     return count
 
 
-def _inside(path: str, part: str) -> bool:
-    return not part or path == part or path.startswith(f"{part}.")
-
-
 def _ours(trace: Trace, part: str) -> int:
-    return sum(macs(operation, trace.module) for operation in trace.forward if _inside(operation.path, part))
+    return sum(macs(operation, trace.module) for operation in trace.forward if is_within(operation.path, part))
 
 
 def _torch(operation: Operation, module: nn.Module) -> int:
@@ -73,7 +70,7 @@ def _torchinfo(trace: Trace, part: str) -> int:
     total = 0
     for call in trace.calls:
         module = trace.module.get_submodule(call.path)
-        if not call.outputs or not _inside(call.path, part) or any(True for _ in module.children()):
+        if not call.outputs or not is_within(call.path, part) or any(True for _ in module.children()):
             continue
         batch, _, *sides = *call.outputs[0].shape, 1, 1
         positions = batch * math.prod(sides) if "Conv" in type(module).__name__ else batch

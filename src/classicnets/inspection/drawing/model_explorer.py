@@ -113,7 +113,7 @@ def _folders(found: "Inspection") -> dict[str, dict[str, str]]:
 
 def _figures(trace: Trace, nodes: tuple[Node, ...]) -> dict[Figure, list[int]]:
     """For each node its figures for one image; a weight that several share is the first one's."""
-    batch = trace.inputs[0].shape[0]
+    batch = trace.batch
     weights = {value.storage: value.elements for value in trace.tensors.values()}
     weights = {storage: size for storage, size in weights.items() if trace.storages[storage].held == "parameter"}
     held = []

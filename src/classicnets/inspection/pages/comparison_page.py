@@ -1,5 +1,6 @@
 """A comparison as one HTML page that needs no network."""
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from classicnets.inspection.comparison_formats import error, protocol
@@ -13,7 +14,6 @@ from classicnets.inspection.pages.page_parts import (
     columns,
     drawn,
     number,
-    product,
     render,
 )
 from classicnets.inspection.units import shape, short, size
@@ -69,7 +69,7 @@ def _memory(compared: "Comparison") -> SortedTable:
     rows = tuple(
         (
             Cell(network.name, place),
-            Cell(shape(network.input), product(network.input)),
+            Cell(shape(network.input), prod(network.input)),
             *(Cell(size(held), held) for held in (network.activation_bytes, *network.live_peak)),
         )
         for place, network in enumerate(compared.networks)

@@ -1,5 +1,6 @@
 """An inspection as one HTML page that needs no network."""
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from classicnets.inspection.drawing.svg import draw
@@ -15,7 +16,6 @@ from classicnets.inspection.pages.page_parts import (
     columns,
     drawn,
     number,
-    product,
     render,
 )
 from classicnets.inspection.units import count, shape, short, size
@@ -110,7 +110,7 @@ def _rows(found: "Inspection", facts: NetworkFacts) -> SortedTable:
         rows.append(
             (
                 Cell(row.name, place),
-                Cell(shape(row.output), product(row.output)),
+                Cell(shape(row.output), prod(row.output)),
                 number(row.parameters),
                 number(row.macs),
                 number(row.activation_bytes),

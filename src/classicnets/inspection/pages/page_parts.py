@@ -115,11 +115,3 @@ def columns(texts: Sequence[str], numbers: Sequence[str]) -> tuple[Column, ...]:
 def number(value: int) -> Cell:
     """A cell with a whole number, empty for zero."""
     return Cell(count(value) if value else "", value)
-
-
-def product(sides: Sequence[int]) -> int:
-    """How many numbers a shape holds."""
-    product = 1
-    for side in sides:
-        product *= side
-    return product

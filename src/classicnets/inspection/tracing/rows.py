@@ -25,6 +25,17 @@ class TracedRow:
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
 
+    @property
+    def made(self) -> tuple[Value, ...]:
+        """What left in memory of its own: not what arrived handed on, and nothing twice."""
+        arrived = {value.storage for value in self.inputs}
+        return tuple({value.number: value for value in self.outputs if value.storage not in arrived}.values())
+
+
+def is_within(path: str, outer: str) -> bool:
+    """Whether a module's path is the outer one's or that of a module in it; all are within ""."""
+    return not outer or path == outer or path.startswith(f"{outer}.")
+
 
 def traced_rows(trace: Trace) -> tuple[TracedRow, ...]:
     """The rows in the order that they ran; what ran between rows is no row's.

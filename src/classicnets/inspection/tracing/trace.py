@@ -1,6 +1,7 @@
 """One forward recorded: every operation, what it read and wrote, where it ran, and when its memory came and went."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -28,10 +29,7 @@ class Value(NamedTuple):
     @property
     def elements(self) -> int:
         """How many numbers it has."""
-        count = 1
-        for side in self.shape:
-            count *= side
-        return count
+        return prod(self.shape)
 
     @property
     def bytes(self) -> int:
@@ -138,6 +136,11 @@ class Trace:
     calls: tuple[Call, ...]
     tensors: dict[str, Value]
     training: bool
+
+    @property
+    def batch(self) -> int:
+        """How many images went through at once."""
+        return self.inputs[0].shape[0]
 
     @property
     def forward(self) -> tuple[Operation, ...]:
