@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from classicnets.training.recipe import default_recipe
+from classicnets.training.shipped import default_recipe
 from classicnets.training.run import Run, train
 from tests.cli.command import Command
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from classicnets.cli import compare, data, draw, networks, train, use
+from classicnets.cli import compare, data, draw, networks, plan, train, use
 from classicnets.training.run import Run
 from tests.cli.command import Command
 
@@ -18,6 +18,7 @@ COMMANDS: list[Callable[..., Any]] = [
     networks.show,
     compare.compare,
     draw.draw,
+    plan.plan,
     train.train,
     use.evaluate,
     use.predict,
@@ -25,6 +26,7 @@ COMMANDS: list[Callable[..., Any]] = [
     data.get,
     data.check,
     data.show,
+    data.shard,
 ]
 
 

@@ -32,6 +32,82 @@ def test_evaluate_as_a_table(command: Command, run: Run) -> None:
     assert classes == list("0123456789")
 
 
+TODAY = {"bundle", "report", "images", "top1_error", "top5_error", "interval", "data", "top1_errors", "top5_errors"}
+OF_PROTOCOLS = {"protocol", "views", "macs", "images_per_second", "ensemble", "per_class"}
+
+
+def test_one_protocol_is_an_object_as_ever(command: Command, run: Run) -> None:
+    told = command("evaluate", run.bundle, "--protocol", "ten-crop", "--json").json()
+    assert set(told) == TODAY | OF_PROTOCOLS
+    assert (told["protocol"], told["views"], told["images"], told["ensemble"]) == ("ten-crop", 10, 360, [])
+    assert told["macs"] == 10 * cn.inspect(cn.load(run.bundle)).macs
+    plain = command("evaluate", run.bundle, "--json").json()
+    assert (plain["protocol"], plain["views"]) == ("center", 1)
+    assert plain["top1_error"] == run.evaluation.top1_error
+
+
+def test_several_protocols_are_a_list(command: Command, run: Run) -> None:
+    outcome = command(
+        "evaluate", run.bundle, "--protocol", "center", "--protocol", "multi-scale:33:crops=grid", "--json"
+    )
+    told = outcome.json()
+    assert [row["protocol"] for row in told] == ["center", "multi-scale:33:crops=grid"]
+    assert all(set(row) == TODAY | OF_PROTOCOLS for row in told)
+    assert len(outcome.out.splitlines()) == 1
+
+
+def test_protocols_side_by_side(command: Command, run: Run) -> None:
+    out = command("evaluate", run.bundle, "--protocol", "center", "--protocol", "ten-crop", "--per-class").out
+    head, *lines = out.splitlines()[2:5]
+    assert " ".join(head.split()) == "protocol top-1 error 95% interval top-5 error views MACs an image images/s"
+    rows = [line.split() for line in lines]
+    assert [row[0] for row in rows] == ["center", "ten-crop"]
+    assert f"{run.evaluation.top1_error:.2f}%" == rows[0][1]
+    assert [row[-3] for row in rows] == ["1", "10"]
+    assert [line for line in out.splitlines() if line in ("center", "ten-crop")] == ["center", "ten-crop"]
+
+
+def test_all_leaves_out_what_the_network_cannot_do(command: Command, run: Run, tmp_path: Path) -> None:
+    # LeNet-5 reads maps of one size.
+    photos = tmp_path / "digits"
+    for name in "0123456789":
+        (photos / name).mkdir(parents=True)
+        Image.new("L", (40, 50), 20 * int(name)).save(photos / name / "a.png")
+    outcome = command("evaluate", run.bundle, "--data", f"folder:{photos}", "--protocol", "all", "--json")
+    assert [row["protocol"] for row in outcome.json()] == ["center", "ten-crop", "crops-144", "vgg-multicrop"]
+    left_out = [line.split(" is left out: ")[0] for line in outcome.err.splitlines()]
+    assert left_out == ["vgg-dense", "vgg-both", "resnet-dense"]
+    assert (
+        command("evaluate", run.bundle, "--data", f"folder:{photos}", "--protocol", "vgg-dense").mistake()
+        == "error: lenet5 has no convolutional head: row F6 reads every pixel of maps of one size"
+    )
+
+
+def test_an_ensemble_of_twins_says_what_each_says(command: Command, run: Run) -> None:
+    told = command("evaluate", run.bundle, "--ensemble", run.bundle, "--json").json()
+    assert told["top1_errors"] == run.evaluation.top1_errors
+    assert told["ensemble"] == [str(run.bundle)]
+    assert told["macs"] == 2 * cn.inspect(cn.load(run.bundle)).macs
+    assert f"{run.bundle} and {run.bundle} on digits" in command("evaluate", run.bundle, "--ensemble", run.bundle).out
+
+
+def test_batch_normalisation_is_measured_and_the_bundle_stays(command: Command, run: Run, tmp_path: Path) -> None:
+    assert "no batch normalisation" in command("evaluate", run.bundle, "--reestimate-batch-norm", "64").mistake()
+    kept = bundle.load(run.bundle)
+    made = cn.create("resnet8_cifar", num_classes=10, in_channels=1)
+    made.get_buffer("conv1.norm.running_var").fill_(float("nan"))
+    bundle.save(tmp_path, dataclasses.replace(kept, network=made))
+    before = (tmp_path / "model.safetensors").read_bytes()
+    assert "not a number" in command("evaluate", tmp_path).mistake()
+    assert command("evaluate", tmp_path, "--reestimate-batch-norm", "64", "--json").json()["images"] == 360
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_protocols_that_are_none_are_told(command: Command, run: Run) -> None:
+    assert "did you mean ten-crop?" in command("evaluate", run.bundle, "--protocol", "10-crop").mistake()
+    assert "begin at 32" in command("evaluate", run.bundle, "--protocol", "vgg-multicrop:16").mistake()
+
+
 def test_predict_goes_on_after_a_broken_image(command: Command, run: Run, photos: Path) -> None:
     outcome = command("predict", run.bundle, photos, "--json", "--top", 3)
     lines = [json.loads(line) for line in outcome.out.splitlines()]

@@ -8,7 +8,7 @@ from classicnets.data.augmentation.lighting import Lighting
 from classicnets.data.images import ImageArray
 from classicnets.data.memory import MemoryBatches
 from classicnets.data.pipeline import batches, with_figures
-from classicnets.data.statistics import some, statistics, subtract_mean_image
+from classicnets.data.statistics import some, statistics
 from classicnets.data.transforms import Augmentation, Preprocessing
 from tests.data.augmented import noise
 
@@ -63,15 +63,6 @@ def test_grey_images_have_means_too() -> None:
     found = statistics(MemoryBatches(data, preprocessing(1), batch_size=4))
     assert found.mean_image.shape == (8, 6, 1)
     assert found.mean[0] == pytest.approx(data.pixels.numpy().mean() / 255, abs=1e-6)
-
-
-def test_less_the_mean_image_every_pixel_is_zero_on_average() -> None:
-    data = ImageArray(pixels=coloured(), labels=np.zeros(40, dtype=np.int64))
-    found = statistics(MemoryBatches(data, preprocessing(), batch_size=16))
-    images = data.pixels.to(torch.float64) / 255
-    centred = subtract_mean_image(images, found.mean_image)
-    assert centred.mean(dim=0).abs().max() < 1e-6
-    assert torch.allclose(centred[3] - centred[5], images[3] - images[5])
 
 
 def test_some_images_are_the_same_ones_each_time() -> None:

@@ -156,3 +156,14 @@ def test_progress_counts_each_image_once() -> None:
     preprocessing = Preprocessing(channels=1, size=(1, 2), fit="stretch", mean=(0.0,), std=(1.0,))
     evaluate_network(Pixels(), batches(images, preprocessing, batch_size=3), ("a", "b"), progress=told.append)
     assert told == [3, 3, 1]
+
+
+def test_no_images_at_all_are_an_evaluation_too() -> None:
+    images = ImageArray(pixels=torch.zeros(3, 1, 2, 1, dtype=torch.uint8), labels=np.zeros(3, dtype=np.int64))
+    preprocessing = Preprocessing(channels=1, size=(1, 2), fit="stretch", mean=(0.0,), std=(1.0,))
+    test = batches(images, preprocessing, batch_size=3)
+    test.start = 1  # the only batch is left out
+    found = evaluate_network(Pixels(), test, ("a", "b"))
+    assert (found.images, found.top1_errors, found.top5_errors) == (0, 0, 0)
+    dtypes = [column.dtype.name for column in (found.labels, found.probability, found.in_top5, found.losses)]
+    assert dtypes == ["int64", "float32", "bool", "float32"]

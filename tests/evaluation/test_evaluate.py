@@ -9,7 +9,7 @@ import torch
 
 from classicnets.data.images import DataSet, ImageArray
 from classicnets.errors import UsageError
-from classicnets.evaluation.evaluate import evaluate, must_know_classes
+from classicnets.evaluation.evaluate import evaluate, must_know_classes, open_to_test
 from classicnets.evaluation.predict import find_images, predict
 from classicnets.weights.bundle import Bundle
 from classicnets.weights.imagenet import class_folders, class_names
@@ -43,6 +43,24 @@ def test_the_folder_that_was_learned_from_is_tested_on_its_held_out_part(photo_b
     assert one.images == 6  # a fifth
     assert np.array_equal(one.probability, again.probability)
     assert not np.array_equal(one.probability, other.probability)
+
+
+def test_an_ensemble_is_tested_on_what_none_of_it_has_learned_from(photo_bundle: Bundle, tmp_path: Path) -> None:
+    path = f"folder:{folder(tmp_path, images=10) / 'val'}"
+    foreign = photo_bundle
+    one, same, other = (replace(photo_bundle, training={"data": path, "seed": seed}) for seed in (1, 1, 2))
+    assert len(open_to_test([foreign, foreign], path).test) == 30
+    assert len(open_to_test([foreign, one, same], path).test) == 6
+    with pytest.raises(UsageError, match=r"trained on different parts of .* \(seeds 1, 2\)"):
+        open_to_test([one, foreign, other], path)
+    with_parts = f"folder:{tmp_path}"
+    one, other = (replace(photo_bundle, training={"data": with_parts, "seed": seed}) for seed in (1, 2))
+    assert len(open_to_test([one, other], with_parts).test) == 30, "a test part of its own is the same for every seed"
+
+
+def test_built_in_sets_have_one_split(digits_bundle: Bundle) -> None:
+    one, other = (replace(digits_bundle, training={"data": "digits", "seed": seed}) for seed in (1, 2))
+    assert len(open_to_test([one, other], "digits").test) == 360
 
 
 def test_a_broken_image_is_named(photo_bundle: Bundle, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Runs that take a second, of 23 steps an epoch: what the tests of training begin with."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from classicnets.data.memory import MemoryBatches
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.networks import create
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.recipe import complete
+from classicnets.training.reading import complete
 from classicnets.training.run import Run, resume, train
 
 LENET5 = {
@@ -29,9 +29,9 @@ LENET5 = {
 }
 
 
-def run(folder: Path, fields: Mapping[str, Any] = LENET5, **more: Any) -> Run:
+def run(folder: Path, fields: Mapping[str, Any] = LENET5, *, record: Collection[str] = (), **more: Any) -> Run:
     """Train without a word, with ``more`` in the place of the fields."""
-    return train({**fields, **more}, out=folder, console=silent())
+    return train({**fields, **more}, out=folder, console=silent(), record=record)
 
 
 def go_on(folder: Path) -> Run:

@@ -12,9 +12,9 @@ import pytest
 from classicnets.data.defaults import default_preprocessing
 from classicnets.training.keeper import Interrupted, Keeper
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.progress import TrainingProgress
-from classicnets.training.recipe import complete
+from classicnets.training.reading import complete
 from classicnets.training.stream import Stream
+from classicnets.training.watch.progress import TrainingProgress
 from tests.training.small_runs import LENET5, equal, go_on, run, silent, tiny_batches, weights
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from classicnets import catalog
 from classicnets.data.descriptions import SETS
 from classicnets.errors import UsageError
-from classicnets.training.recipe import as_yaml, complete, default_recipe, merge, override, read_fields, write
+from classicnets.training.reading import as_yaml, complete, merge, override, read_fields, write
+from classicnets.training.shipped import default_recipe
 from classicnets.training.values import read_value
 
 SMALLEST: dict[str, Any] = {"network": "lenet5", "data": "digits"}
@@ -119,10 +120,10 @@ def test_a_recipe_file_reads_the_same(tmp_path: Path) -> None:
         ({"optimizer": {"nesterov": True, "momentum": 0.0}}, "optimizer: nesterov looks ahead"),
         ({"optimizer": {"beta": 1}}, "no field 'optimizer.beta'; did you mean betas"),
         ({"loss": {"name": "minimum_distance", "label_smoothing": 0.1}}, "loss: label_smoothing is of cross_entropy"),
-        ({"schedule": {"milestones": [0.5, 1.5]}}, "schedule.milestones.1: should be less than or equal to 1"),
+        ({"schedule": {"milestones": [0.5, 1.5]}}, "schedule: milestones go up to 1.5, but the run ends at 1 (length)"),
         ({"schedule": 3}, "schedule: should be a mapping of fields"),
         ({"options": {"num_classes": 3}}, "num_classes is a field of the recipe itself"),
-        ({"precision": "fp16"}, "precision: should be 'auto', 'bf16' or 'fp32'"),
+        ({"precision": "fp16"}, "precision: should be 'auto', 'bf16', 'fp32' or 'fp64'"),
     ],
 )
 def test_a_mistake_is_named_in_one_line(fields: dict[str, Any], told: str) -> None:

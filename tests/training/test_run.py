@@ -14,9 +14,9 @@ from sklearn.datasets import load_digits
 
 from classicnets.errors import UsageError
 from classicnets.evaluation.evaluate import evaluate
-from classicnets.training.history import Epoch
-from classicnets.training.recipe import read_fields
+from classicnets.training.reading import read_fields
 from classicnets.training.run import Run, train
+from classicnets.training.watch.history import Epoch
 from classicnets.weights import bundle
 from tests.training.small_runs import LENET5, equal, go_on, run, weights
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from classicnets.networks import create
-from classicnets.training.recipe import Loss, Optimizer, Schedule
-from classicnets.training.steps import learning_rate_of, loss_of, optimizer_of
+from classicnets.training.rates import learning_rate_of
+from classicnets.training.sections import Loss, Optimizer, Schedule
+from classicnets.training.steps import loss_of, optimizer_of
 
 LOGITS = torch.tensor([[-1.0, -2.0, -4.0], [-3.0, -0.5, -2.0]])
 LABELS = torch.tensor([0, 2])

@@ -9,7 +9,7 @@ from classicnets.cli.options import AsJson, DataDir, InputSize, read_input
 from classicnets.cli.output import as_json, console, messages, progress_bar, say, table
 from classicnets.errors import require
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch and check data sets.")
+app = typer.Typer(no_args_is_help=True, help="List, fetch, check and pack data sets.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `classicnets data list`.")]
 
@@ -47,7 +47,7 @@ def list_(json: AsJson = False) -> None:
         counts = (f"{kind.train_count:,}", f"{kind.test_count:,}", str(len(kind.classes)))
         made.add_row(kind.name, *counts, "x".join(map(str, kind.shape)), kind.title)
     console().print(made)
-    say("\nYour own images: folder:PATH, with a subfolder for each class.", style="dim")
+    say("\nYour own images: folder:PATH, with a subfolder for each class; shards:PATTERN; imagenet:PATH.", style="dim")
 
 
 @app.command()
@@ -122,3 +122,38 @@ def show(
     )
     write_sheet(html, sheet)
     say(f"sheet  {html}")
+
+
+@app.command()
+def shard(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="A name from `classicnets data list`, folder:PATH or imagenet:PATH."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the shards go: a new or an empty folder.")],
+    images_per_shard: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Images in each tar archive but the last.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="Of the mixing and the split.")] = 0,
+    data_dir: DataDir = None,
+    json: AsJson = False,
+) -> None:
+    """Write a data set as tar archives (webdataset's layout), to be read as shards:FOLDER from a disk or a server.
+
+    Example: classicnets data shard digits --out digits-shards --images-per-shard 500
+    """
+    from classicnets.data.sets import open_data
+    from classicnets.data.shard_writer import write_shards
+
+    opened = open_data(data, data_dir=data_dir, seed=seed)
+    with progress_bar(data) as bar:
+        written = write_shards(
+            opened, out, images_per_shard=images_per_shard, seed=seed, begin=bar.begin, progress=bar.add
+        )
+    if json:
+        as_json({"out": str(out), "classes": len(opened.classes), "parts": written})
+        return
+    for part, found in written.items():
+        shards = f"{len(found.shards):,} shard{'s' if len(found.shards) != 1 else ''}"
+        say(f"{part:<5}  {found.images:,} images in {shards}, {found.bytes / 1e6:,.1f} MB")
+    say(f"use    shards:{out}")

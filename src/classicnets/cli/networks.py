@@ -156,12 +156,24 @@ def _say_inspection(
     else:
         console().print(tree_table(found.tree(depth)))
     say("")
-    for line in (*headline(found), *_of_the_paper(facts)):
+    for line in (*headline(found), *(_recomputing(found) if mode == "training" else ()), *_of_the_paper(facts)):
         say(line)
     for line in CONVENTIONS:
         say(line, style="dim")
     say("")
     say_facts(paper, facts)
+
+
+def _recomputing(found: "Inspection") -> list[str]:
+    from classicnets.inspection.units import size
+
+    least = found.recomputation
+    if least is None or not least.segments:
+        return []
+    return [
+        f"training with rows recomputed (train --recompute auto): {size(least.peak)},"
+        f" {least.share:.1%} more multiply-accumulates"
+    ]
 
 
 def _beside(found: "Inspection", facts: NetworkFacts) -> dict[str, dict[str, str]]:

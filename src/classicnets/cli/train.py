@@ -1,5 +1,6 @@
 """`train`: from a recipe to a bundle."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,25 +8,56 @@ import typer
 
 from classicnets.cli.options import NO_VALUE, AsJson, DataDir
 from classicnets.cli.output import EXIT_INTERRUPTED, as_json, console, messages, result, say
+from classicnets.cli.processes import start_together
 from classicnets.errors import UsageError, require
+
+
+class Strategy(StrEnum):
+    """How processes share the network."""
+
+    DDP = "ddp"
+    FSDP = "fsdp"
+    TOWERS = "towers"
+
 
 if TYPE_CHECKING:
     from classicnets.training.run import Run
+    from classicnets.training.scale.strategy import StrategyName
 
 
 def train(
     network: Annotated[str | None, typer.Argument(metavar="NETWORK", help="A name from `classicnets list`.")] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="digits, mnist, fashion-mnist, cifar10, cifar100, folder:PATH.")
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="digits, mnist, fashion-mnist, cifar10, cifar100, folder:PATH, shards:PATTERN, imagenet:PATH.",
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Passes through the training images.")] = None,
     recipe: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A recipe in YAML; what it leaves open, the package's own recipe says."),
+        str | None,
+        typer.Option(
+            metavar="RECIPE",
+            help="A name from `classicnets recipes` (resnet_cifar/paper; paper and modern alone are the network's"
+            " own), or a YAML file; what a file leaves open, the package's own recipe says.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="A field of the recipe, such as seed=3; may be repeated."),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="WEIGHTS",
+            help="Begin with these: a bundle, torchvision:resnet18, keras:FILE. They say which network and how images"
+            " are prepared.",
+        ),
+    ] = None,
+    freeze_upto: Annotated[
+        str | None, typer.Option(metavar="ROW", help="With --from: keep the rows up to this one as they are.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The run's folder; default: a new one under runs/.")
@@ -33,6 +65,38 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", metavar=NO_VALUE, help="Go on with the run in --out where it stopped.")
     ] = False,
+    restartable: Annotated[
+        bool,
+        typer.Option(
+            "--restartable", metavar=NO_VALUE, help="Start the run in --out, or go on with it where it has begun."
+        ),
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Train on N processes of this machine together.")
+    ] = None,
+    strategy: Annotated[
+        Strategy,
+        typer.Option(
+            help="How processes share the network: a copy each (ddp), a part each (fsdp),"
+            " or a tower of AlexNet each (towers)."
+        ),
+    ] = Strategy.DDP,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Record more: tensorboard (event files in the run's folder), gradients (the norm in each row);"
+            " may be repeated.",
+        ),
+    ] = None,
+    recompute: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="Hold less memory by running rows again: auto, a size (4GB), or the rows that segments end with"
+            " (conv2_x,conv3_x); none.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     json: AsJson = False,
 ) -> None:
@@ -42,37 +106,83 @@ def train(
     """
     if resume and out is None:
         raise UsageError("--resume needs --out, the folder of the run to go on with")
+    if restartable and (resume or out is None):
+        raise UsageError("--restartable needs --out, the folder of the run, and stands in the place of --resume")
+    if strategy is Strategy.TOWERS and (resume or restartable or record):
+        raise UsageError("--strategy towers keeps no checkpoints: leave out --resume, --restartable and --record")
+    shared: StrategyName = "fsdp" if strategy is Strategy.FSDP else "ddp"
+    if processes is not None:
+        start_together(processes)
     with messages().status("starting"):
-        from classicnets.training.recipe import default_recipe, merge, override, read_fields
+        from classicnets.training.reading import merge, override
+        from classicnets.training.shipped import read_recipe, shipped_recipe, with_default
 
         try:
             from classicnets.training.keeper import Interrupted
             from classicnets.training.run import resume as resume_run
             from classicnets.training.run import train as start_run
+            from classicnets.training.scale.world import whole_world
         except ModuleNotFoundError as error:
             raise require("train", error) from error
 
-    wanted: dict[str, Any] = read_fields(recipe) if recipe else {}
-    given = {"network": network, "data": data, "epochs": epochs}
+    chosen = read_recipe(recipe, network) if recipe else None
+    wanted: dict[str, Any] = dict(chosen.fields) if chosen else {}
+    if epochs is not None:
+        wanted |= {"steps": None} if wanted.get("steps") is not None else {}  # a recipe in steps is shortened, too
+    given = {"network": network, "data": data, "epochs": epochs, "recompute": recompute}
     wanted |= {field: value for field, value in given.items() if value is not None}
     for assignment in set_ or []:
         override(wanted, assignment)
-    if not resume and (wanted.get("network") is None or wanted.get("data") is None):
-        missing = "a network" if wanted.get("network") is None else "--data"
+    wanted = merge(wanted, _transfer(from_, freeze_upto))
+    begins = wanted.get("transfer") is not None
+    if not resume and freeze_upto is not None and "weights" not in wanted["transfer"]:
+        raise UsageError("--freeze-upto needs --from, the weights that stay as they are")
+    named = begins or wanted.get("network") is not None
+    if not resume and (not named or wanted.get("data") is None):
+        missing = "--data" if named else "a network"
         raise UsageError(f"train needs {missing}, for example: classicnets train lenet5 --data digits")
     try:
         if resume and out is not None:
-            run = resume_run(out, wanted=wanted, data_dir=data_dir, console=messages())
+            run = resume_run(
+                out, wanted=wanted, data_dir=data_dir, console=messages(), strategy=shared, record=record or ()
+            )
         else:
-            fields = merge(default_recipe(str(wanted["network"]), str(wanted["data"])), wanted)
-            run = start_run(fields, out=out, data_dir=data_dir, console=messages())
+            if begins and (chosen is None or not chosen.alone):
+                fields = merge(shipped_recipe("transfer"), wanted)
+            else:
+                fields = with_default(chosen, wanted)
+            if strategy is Strategy.TOWERS:
+                from classicnets.training.devices.run import train_in_towers
+
+                run = train_in_towers(fields, out=out, data_dir=data_dir, console=messages())
+            else:
+                run = start_run(
+                    fields,
+                    out=out,
+                    data_dir=data_dir,
+                    console=messages(),
+                    strategy=shared,
+                    restartable=restartable,
+                    record=record or (),
+                )
     except Interrupted as interruption:
+        if not whole_world().leads:
+            raise typer.Exit(EXIT_INTERRUPTED) from interruption
         messages().print(str(interruption), highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(EXIT_INTERRUPTED) from interruption
+    if not whole_world().leads:
+        return
     if json:
         as_json(result(run.evaluation, bundle=run.bundle, report=run.report), indent=None)
     else:
         _print(run)
+
+
+def _transfer(weights: str | None, freeze_upto: str | None) -> dict[str, Any]:
+    """The fields of a recipe that --from and --freeze-upto stand for."""
+    given = {"weights": weights, "freeze_upto": freeze_upto}
+    fields = {field: value for field, value in given.items() if value is not None}
+    return {"transfer": fields} if fields else {}
 
 
 def _print(run: "Run") -> None:

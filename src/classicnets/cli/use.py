@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classicnets.cli.options import NO_VALUE, AsJson, DataDir, Weights
-from classicnets.cli.output import as_json, console, messages, progress_bar, result, say, table
+from classicnets.cli.output import as_json, console, messages, progress_bar, result, say
 from classicnets.errors import UsageError
 
 if TYPE_CHECKING:
-    from classicnets.evaluation.counting import Evaluation
+    from collections.abc import Iterable
+
     from classicnets.evaluation.predict import Prediction
+    from classicnets.evaluation.protocols.protocol import Protocol
+    from classicnets.evaluation.protocols.testing import Member, Tested
     from classicnets.weights.bundle import Bundle
 
 
@@ -21,36 +24,64 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="Default: the data that the bundle was trained on.")
     ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROTOCOL",
+            help="How to look at an image: center (the default), ten-crop, crops-144, vgg-dense, vgg-multicrop,"
+            " vgg-both, resnet-dense, multi-scale:256,384 (sizes in pixels; then perhaps :crops=grid, :mirror=no,"
+            " :average=scores), or all that have a name. May be repeated: the protocols are compared in a table.",
+        ),
+    ] = None,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="Another bundle, whose probabilities are averaged with those of the first; may be repeated.",
+        ),
+    ] = None,
+    reestimate_batch_norm: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="First measure the means and variances of batch normalisation on N of the images to learn from; the"
+            " bundle stays as it is.",
+        ),
+    ] = None,
     per_class: Annotated[bool, typer.Option("--per-class", metavar=NO_VALUE, help="Show every class.")] = False,
     data_dir: DataDir = None,
     json: AsJson = False,
 ) -> None:
-    """Count a bundle's errors on the test images of a data set.
+    """Count the errors of a bundle, or of several as one, on the test images of a data set.
 
-    Example: classicnets evaluate runs/first/bundle --data digits --per-class
+    Example: classicnets evaluate runs/first/bundle --data digits --protocol center --protocol ten-crop
     """
     with messages().status("loading"):
-        from classicnets.evaluation.evaluate import evaluate as evaluate_bundle
+        from classicnets.evaluation.batch_norm import reestimated
+        from classicnets.evaluation.evaluate import open_to_test
+        from classicnets.evaluation.protocols.named import read_protocols
+        from classicnets.evaluation.protocols.testing import Member, run
 
-    loaded = _load(bundle)
-    data = data or _trained_on(loaded, bundle)
+    given = protocol or ["center"]
+    protocols = read_protocols(given)
+    others = ensemble or []
+    bundles = [_load(reference) for reference in (bundle, *others)]
+    data = data or _trained_on(bundles[0], bundle)
+    opened = open_to_test(bundles, data, data_dir=data_dir)
+    if reestimate_batch_norm is not None:
+        with messages().status("measuring batch normalisation"):
+            bundles = [reestimated(one, opened, reestimate_batch_norm) for one in bundles]
+    members = [Member(one) for one in bundles]
+    possible = _possible(protocols, members, given)
     with progress_bar("testing") as bar:
-        evaluation = evaluate_bundle(
-            loaded, data, data_dir=data_dir, seed=_seed(loaded), begin=bar.begin, progress=bar.add
-        )
+        bar.begin(len(opened.test) * len(members) * len(possible))
+        tested = [run(members, opened.test, one, progress=bar.add) for one in possible]
     if json:
-        report = Path(bundle).parent / "report.html"
-        from_run = Path(bundle).is_dir() and report.is_file()
-        content = result(evaluation, bundle=bundle, report=report if from_run else None) | {
-            "data": data,
-            "top1_errors": evaluation.top1_errors,
-            "top5_errors": evaluation.top5_errors,
-            "per_class": evaluation.per_class(),
-        }
-        as_json(content, indent=None)
+        told = [_as_result(one, bundle=bundle, others=others, data=data) for one in tested]
+        as_json(told if len(protocols) > 1 else told[0], indent=None)
     else:
-        say(f"{bundle} on {data}: {evaluation.images:,} test images\n")
-        _print(evaluation, per_class=per_class)
+        _print(tested, of=" and ".join((bundle, *others)), data=data, per_class=per_class)
 
 
 def predict(
@@ -107,40 +138,49 @@ def _trained_on(bundle: "Bundle", reference: str) -> str:
     return data
 
 
-def _seed(bundle: "Bundle") -> int:
-    """The seed that held images of a folder out when the bundle was trained."""
-    seed = bundle.training.get("seed", 0)
-    if not isinstance(seed, int):
-        raise UsageError(f"the bundle says that it was trained with seed {seed!r}, which is no whole number")
-    return seed
+def _possible(protocols: "Iterable[Protocol]", members: "Iterable[Member]", given: list[str]) -> "list[Protocol]":
+    """The protocols that the networks can be tested by. One that cannot be is a mistake, unless `all` brought it."""
+    possible = []
+    for protocol in protocols:
+        try:
+            for member in members:
+                member.check(protocol)
+        except UsageError as error:
+            if protocol.name in given:
+                raise
+            print(f"{protocol.name} is left out: {error}", file=sys.stderr)
+        else:
+            possible.append(protocol)
+    return possible
 
 
-def _print(evaluation: "Evaluation", *, per_class: bool) -> None:
-    heads = ("error", "95% interval", "wrong", "images")
-    low, high = evaluation.interval
-    images = f"{evaluation.images:,}"
-    made = table("", *heads, numbers=heads)
-    made.add_row(
-        "top-1", f"{evaluation.top1_error:.2f}%", f"{low:.2f} - {high:.2f}%", f"{evaluation.top1_errors:,}", images
-    )
-    made.add_row("top-5", f"{evaluation.top5_error:.2f}%", "", f"{evaluation.top5_errors:,}", images)
-    console().print(made)
-    if not per_class:
-        return
-    from rich.markup import escape
+def _as_result(tested: "Tested", *, bundle: str, others: list[str], data: str) -> dict[str, object]:
+    report = Path(bundle).parent / "report.html"
+    from_run = Path(bundle).is_dir() and report.is_file()
+    evaluation = tested.evaluation
+    return result(evaluation, bundle=bundle, report=report if from_run else None) | {
+        "ensemble": others,
+        "data": data,
+        "protocol": tested.protocol,
+        "views": tested.views,
+        "macs": tested.macs,
+        "images_per_second": tested.images_per_second,
+        "top1_errors": evaluation.top1_errors,
+        "top5_errors": evaluation.top5_errors,
+        "per_class": evaluation.per_class(),
+    }
 
-    made = table("class", *heads, numbers=heads)
-    for row in evaluation.per_class():
-        low, high = row["interval"]
-        made.add_row(
-            escape(row["class"]),
-            f"{row['top1_error']:.2f}%",
-            f"{low:.2f} - {high:.2f}%",
-            f"{row['errors']:,}",
-            f"{row['images']:,}",
-        )
-    say("")
-    console().print(made)
+
+def _print(tested: "list[Tested]", *, of: str, data: str, per_class: bool) -> None:
+    from classicnets.cli.evaluations import class_table, error_table, protocol_table
+
+    alone = tested[0] if len(tested) == 1 else None
+    by = f" by {alone.protocol}, {alone.views} views an image" if alone and alone.protocol != "center" else ""
+    say(f"{of} on {data}: {tested[0].evaluation.images:,} test images{by}\n")
+    console().print(error_table(alone.evaluation) if alone else protocol_table(tested))
+    for one in tested if per_class else ():
+        say("" if alone else f"\n{one.protocol}")
+        console().print(class_table(one.evaluation))
 
 
 def _as_line(prediction: "Prediction") -> dict[str, object]:

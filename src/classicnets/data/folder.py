@@ -4,12 +4,15 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from classicnets.data.images import DataSet, ImageFiles
+from classicnets.data.images import DataSet, ImageFiles, Labels
+from classicnets.data.names import Names, NamesWriter, Paths
 from classicnets.data.randomness import uniform
+from classicnets.data.telling import Telling, telling
 from classicnets.errors import UsageError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
@@ -17,7 +20,19 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 _TEST_SHARE = 1 / 5
 _TEST_FOLDERS = ("val", "test")  # in the order of preference where a folder has both
 
-Scanned = dict[str, list[Path]]
+
+class Scanned(NamedTuple):
+    """The images of a folder's class subfolders.
+
+    Attributes:
+        classes: the subfolders' names, sorted.
+        names: the images' paths from the folder on: class by class, sorted within each.
+        labels: int64, (images,): positions in ``classes``.
+    """
+
+    classes: tuple[str, ...]
+    names: Names
+    labels: Labels
 
 
 def open_folder(path: Path, *, seed: int, hold_out: bool = True) -> DataSet:
@@ -39,15 +54,20 @@ def open_folder(path: Path, *, seed: int, hold_out: bool = True) -> DataSet:
     names = [entry.name for entry in _entries(path) if entry.is_dir()]
     test_folder = next((name for name in _TEST_FOLDERS if name in names), None)
     if "train" in names and test_folder is not None:
-        train, test = _scan_classes(path / "train"), _scan_classes(path / test_folder)
-        _demand_agreement(path, train, test, test_folder)
+        learned, tested = scan_classes(path / "train"), scan_classes(path / test_folder)
+        _demand_agreement(path, learned.classes, tested.classes, test_folder)
+        train, test = (files_of(path / name, part) for name, part in (("train", learned), (test_folder, tested)))
+        classes = learned.classes
     elif names == ["train"]:
         raise UsageError(f"{path} has train/ but neither val/ nor test/; give {path / 'train'} to have a part held out")
-    elif hold_out:
-        train, test = _hold_out(path, _scan_classes(path), seed)
     else:
-        train = test = _scan_classes(path)
-    return DataSet(name=f"folder:{path}", classes=tuple(train), train=_files(train), test=_files(test))
+        scanned = scan_classes(path)
+        classes, train = scanned.classes, files_of(path, scanned)
+        test = train
+        if hold_out:
+            held_out = hold_out_of(scanned.names, scanned.labels, classes, seed=seed, where=str(path))
+            train, test = train.taken(np.flatnonzero(~held_out)), train.taken(np.flatnonzero(held_out))
+    return DataSet(name=f"folder:{path}", classes=classes, train=train, test=test)
 
 
 def scan(path: Path) -> list[Path]:
@@ -59,21 +79,101 @@ def scan(path: Path) -> list[Path]:
     Raises:
         UsageError: a folder does not exist or cannot be read.
     """
-    return sorted(_images_in(path))
+    return [path / name for name in _images_in(path, "")]
 
 
-def _images_in(path: Path) -> Iterator[Path]:
-    for entry in _entries(path):
+def scan_classes(path: Path) -> Scanned:
+    """The images of each class subfolder, classes in the order of their names.
+
+    Raises:
+        UsageError: no such folder, no images, fewer than two classes, or one without images or with a name that is no
+            text.
+    """
+    classes = sorted(entry.name for entry in _entries(path) if entry.is_dir())
+    if not classes:
+        raise UsageError(f"{path} has no subfolders; put the images of each class into a subfolder named after it")
+    for name in classes:
+        if not name.isprintable():
+            raise UsageError(f"{path} has a class folder whose name is no readable text, {name!a}; rename it")
+    names = NamesWriter()
+    counts = []
+    with telling(f"listing {path}: {{:,}} images") as line:
+        for name in classes:
+            counts.append(_gather(path / name, f"{name}/", names, line))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if len(empty) == len(classes):
+        raise UsageError(f"no images in the subfolders of {path}; looked for {', '.join(SUFFIXES)}")
+    if empty:
+        raise UsageError(f"{path} has class folders without images: {', '.join(empty)}; fill or remove them")
+    if len(classes) == 1:
+        raise UsageError(f"{path} has one class only, {classes[0]}; a classifier needs two or more")
+    return Scanned(tuple(classes), names.names(), np.repeat(np.arange(len(counts), dtype=np.int64), counts))
+
+
+def files_of(path: Path, scanned: Scanned) -> ImageFiles:
+    """What was found in the folder ``path``, as images."""
+    return ImageFiles(paths=Paths(path, scanned.names), labels=scanned.labels)
+
+
+def hold_out_of(
+    names: Names, labels: Labels, classes: tuple[str, ...], *, seed: int, where: str
+) -> npt.NDArray[np.bool_]:
+    """Which images are held out to test on: a fifth of each class, one at least; (``seed``, their names) decide.
+
+    Raises:
+        UsageError: a class has one image only.
+    """
+    # A hash of the name and not the position decides, so that a new image moves hardly any of the others.
+    hashes = np.fromiter((zlib.crc32(names.encoded(at)) for at in range(len(names))), np.int64, len(names))
+    chances = uniform(seed, 0, hashes, "folder split")
+    held_out = np.zeros(len(names), dtype=np.bool_)
+    of_each = np.argsort(labels, kind="stable")
+    for name, images in zip(classes, np.split(of_each, np.cumsum(np.bincount(labels))[:-1]), strict=True):
+        if len(images) == 1:
+            raise UsageError(f"the class {name} in {where} has one image only; to hold one out it needs two or more")
+        by_chance = np.argsort(chances[images], kind="stable")
+        held_out[images[by_chance[: max(1, round(len(images) * _TEST_SHARE))]]] = True
+    return held_out
+
+
+def _gather(path: Path, inside: str, names: NamesWriter, line: Telling) -> int:
+    """Add the images in a folder to ``names``, and say how many they are."""
+    before = len(names)
+    for name in _images_in(path, inside):
+        names.add(name)
+        line.add()
+    return len(names) - before
+
+
+def _images_in(path: Path, inside: str) -> Iterator[str]:
+    """The images below a folder by their names, each with ``inside`` before it, in the order of their paths.
+
+    Of a folder only the names are kept while it is gone through: what the system says of each takes far more.
+    """
+    found = []
+    for entry in _scandir(path):
         if entry.is_dir(follow_symlinks=False):
-            yield from _images_in(Path(entry.path))
+            found.append(f"{entry.name}/")
         elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
-            yield Path(entry.path)
+            found.append(entry.name)
+    # Paths are compared folder by folder: without what marks a folder, which is more than some characters.
+    found.sort(key=lambda name: name.removesuffix("/"))
+    for name in found:
+        if name.endswith("/"):
+            yield from _images_in(path / name, inside + name)
+        else:
+            yield inside + name
 
 
 def _entries(path: Path) -> list[os.DirEntry[str]]:
+    return list(_scandir(path))
+
+
+def _scandir(path: Path) -> Iterator[os.DirEntry[str]]:
+    """What a folder holds, hidden files and folders left out."""
     try:
         with os.scandir(path) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            yield from (entry for entry in entries if not entry.name.startswith("."))
     except FileNotFoundError as error:
         raise UsageError(f"no folder {path}; give one with a subfolder of images for each class") from error
     except NotADirectoryError as error:
@@ -82,51 +182,10 @@ def _entries(path: Path) -> list[os.DirEntry[str]]:
         raise UsageError(f"cannot read the folder {path}: {error.strerror or error}") from error
 
 
-def _scan_classes(path: Path) -> Scanned:
-    """The images of each class subfolder, classes in the order of their names."""
-    classes = sorted(entry.name for entry in _entries(path) if entry.is_dir())
-    if not classes:
-        raise UsageError(f"{path} has no subfolders; put the images of each class into a subfolder named after it")
-    for name in classes:
-        if not name.isprintable():
-            raise UsageError(f"{path} has a class folder whose name is no readable text, {name!a}; rename it")
-    scanned = {name: scan(path / name) for name in classes}
-    empty = [name for name, images in scanned.items() if not images]
-    if len(empty) == len(classes):
-        raise UsageError(f"no images in the subfolders of {path}; looked for {', '.join(SUFFIXES)}")
-    if empty:
-        raise UsageError(f"{path} has class folders without images: {', '.join(empty)}; fill or remove them")
-    if len(classes) == 1:
-        raise UsageError(f"{path} has one class only, {classes[0]}; a classifier needs two or more")
-    return scanned
-
-
-def _demand_agreement(path: Path, train: Scanned, test: Scanned, test_folder: str) -> None:
+def _demand_agreement(path: Path, train: tuple[str, ...], test: tuple[str, ...], test_folder: str) -> None:
     for one, other, here, there in ((train, test, "train", test_folder), (test, train, test_folder, "train")):
-        missing = [name for name in one if name not in other]
+        missing = [name for name in one if name not in set(other)]
         if missing:
             raise UsageError(
                 f"{path} has classes in {here}/ that are not in {there}/: {', '.join(missing)}; add or remove them"
             )
-
-
-def _hold_out(path: Path, scanned: Scanned, seed: int) -> tuple[Scanned, Scanned]:
-    train: Scanned = {}
-    test: Scanned = {}
-    for name, images in scanned.items():
-        if len(images) == 1:
-            raise UsageError(f"the class {name} in {path} has one image only; to hold one out it needs two or more")
-        # A hash of the path and not the position decides, so that a new image moves hardly any of the others.
-        hashes = np.array([zlib.crc32(image.relative_to(path).as_posix().encode()) for image in images])
-        by_chance = np.argsort(uniform(seed, 0, hashes, "folder split"), kind="stable")
-        held_out = set(by_chance[: max(1, round(len(images) * _TEST_SHARE))].tolist())
-        train[name] = [image for at, image in enumerate(images) if at not in held_out]
-        test[name] = [image for at, image in enumerate(images) if at in held_out]
-    return train, test
-
-
-def _files(scanned: Scanned) -> ImageFiles:
-    paths = tuple(image for images in scanned.values() for image in images)
-    counts = [len(images) for images in scanned.values()]
-    labels: npt.NDArray[np.int64] = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    return ImageFiles(paths=paths, labels=labels)

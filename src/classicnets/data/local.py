@@ -10,6 +10,7 @@ from platformdirs import user_cache_path
 
 from classicnets.data.descriptions import SetDescription
 from classicnets.data.formats import Bytes, Files, Labels
+from classicnets.data.patterns import is_address, split
 from classicnets.errors import UsageError
 
 MANIFEST = "SHA256SUMS"
@@ -32,6 +33,13 @@ class Part:
     labels: Labels
 
 
+SHARDS = "shards:"
+"""What stands before the place of shards where a data set is named."""
+
+IMAGENET = "imagenet:"
+"""What stands before the folder of ImageNet where a data set is named."""
+
+
 def default_data_dir() -> Path:
     """The folder of data sets: what CLASSICNETS_DATA names, else ``classicnets/data`` in the user's cache folder."""
     named = os.environ.get("CLASSICNETS_DATA")
@@ -39,8 +47,13 @@ def default_data_dir() -> Path:
 
 
 def absolute(spec: str) -> str:
-    """A data set's name as it is; ``folder:PATH`` with the path made absolute, so that it means the same anywhere."""
-    return f"{FOLDER}{Path(spec.removeprefix(FOLDER)).expanduser().absolute()}" if spec.startswith(FOLDER) else spec
+    """A data set's name as it is; with paths made absolute where it has any, so that it means the same anywhere."""
+    kind = next((kind for kind in (FOLDER, SHARDS, IMAGENET) if spec.startswith(kind)), None)
+    if kind is None:
+        return spec
+    given = spec.removeprefix(kind)
+    paths = split(given) if kind == SHARDS else [given]
+    return kind + ",".join(path if is_address(path) else str(Path(path).expanduser().absolute()) for path in paths)
 
 
 def read(description: SetDescription, *, data_dir: Path | None = None) -> tuple[Part, Part]:

@@ -72,14 +72,14 @@ class MemoryBatches(Batches):
         indices = np.concatenate(groups)
         drawn = draw(self.augmentation or Augmentation(), self.seed, self.epoch, indices)
         starts = torch.from_numpy(self._windows.starts(indices, drawn))
-        for at in range(0, len(starts), self.batch_size):
+        for part in torch.split(starts, [len(group) for group in groups]):
             with _one_thread():
-                crops = self._windows.gather(starts[at : at + self.batch_size])
+                crops = self._windows.gather(part)
             yield crops
 
-    def _normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _normalise(self, pixels: torch.Tensor, indices: npt.NDArray[np.int64]) -> torch.Tensor:
         with _one_thread():
-            return super()._normalise(pixels)
+            return super()._normalise(pixels, indices)
 
     def _cut_out(self, groups: list[npt.NDArray[np.int64]]) -> Iterator[torch.Tensor]:
         assert self.augmentation is not None

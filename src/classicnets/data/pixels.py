@@ -111,10 +111,15 @@ def _scaled_crop(
         top, left = (pixels.shape[0] - choice.side) // 2, (pixels.shape[1] - choice.side) // 2
         pixels = pixels[top : top + choice.side, left : left + choice.side]
     top, left = (
-        min(int(place * (given - wanted + 1)), given - wanted)
+        place_of_crop(place, given, wanted)
         for place, given, wanted in zip((choice.place_y, choice.place_x), pixels.shape[:2], size, strict=True)
     )
     return pixels[top : top + size[0], left : left + size[1]]
+
+
+def place_of_crop(place: float, given: int, wanted: int) -> int:
+    """Where a crop of ``wanted`` of ``given`` pixels begins, ``place`` running from 0, the first, to 1, the last."""
+    return min(int(place * (given - wanted + 1)), given - wanted)
 
 
 def padded(pixels: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:

@@ -48,6 +48,29 @@ def order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
     return generator.permutation(count).astype(np.int64)
 
 
+def order_of_runs(seed: int, epoch: int, lengths: npt.NDArray[np.int64], *, together: int) -> npt.NDArray[np.int64]:
+    """The order in which an epoch visits images that lie in runs, reading a few runs at a time.
+
+    The runs are put in a random order, and ``together`` of them after another are mixed: every image of these comes,
+    in random order, before any of the next ones. (seed, epoch) and the runs' lengths alone decide.
+
+    Args:
+        seed: the run's seed.
+        epoch: counted from 0.
+        lengths: images in each run; they are numbered from the first of the first run on.
+        together: runs that are mixed with each other.
+    """
+    generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64)))
+    ends = np.cumsum(lengths)
+    runs = generator.permutation(len(lengths))
+    visited = []
+    for first in range(0, len(runs), together):
+        chosen = runs[first : first + together]
+        images = np.concatenate([np.arange(ends[run] - lengths[run], ends[run], dtype=np.int64) for run in chosen])
+        visited.append(generator.permutation(images))
+    return np.concatenate(visited) if visited else np.empty(0, dtype=np.int64)
+
+
 def _mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     state = state + _GOLDEN
     state = (state ^ (state >> np.uint64(30))) * _MIX_1

@@ -1,4 +1,4 @@
-"""Data sets by name: the built-in ones, and folders of one's own images."""
+"""Data sets by name: the built-in ones, and one's own: folders of images, shards, ImageNet."""
 
 from pathlib import Path
 
@@ -7,9 +7,11 @@ import torch
 
 from classicnets.data.descriptions import SETS, describe
 from classicnets.data.folder import open_folder
+from classicnets.data.imagenet import is_imagenet, open_imagenet
 from classicnets.data.images import DataSet, ImageArray
-from classicnets.data.local import FOLDER, Part, default_data_dir, read
+from classicnets.data.local import FOLDER, IMAGENET, SHARDS, Part, default_data_dir, read
 from classicnets.data.randomness import uniform
+from classicnets.data.shards import open_shards
 from classicnets.errors import UsageError
 
 __all__ = ["SETS", "default_data_dir", "open_data"]
@@ -19,7 +21,9 @@ def open_data(spec: str, *, data_dir: Path | None = None, seed: int = 0, hold_ou
     """The data set that ``spec`` names.
 
     Args:
-        spec: a built-in set's name (`descriptions.SETS`), or ``folder:PATH`` for one's own images.
+        spec: a built-in set's name (`descriptions.SETS`); ``folder:PATH`` for one's own images (`folder.open_folder`);
+            ``shards:PATTERN`` for archives of them (`shards.open_shards`); ``imagenet:PATH`` for ImageNet as it is
+            downloaded (`imagenet.open_imagenet`), which ``folder:PATH`` knows, too.
         data_dir: where the built-in sets lie; None stands for `default_data_dir`.
         seed: decides which images of a folder without a test part are held out. The built-in sets have their split.
         hold_out: whether such a folder is split at all; if not, all its images are to learn from and to test on.
@@ -28,10 +32,16 @@ def open_data(spec: str, *, data_dir: Path | None = None, seed: int = 0, hold_ou
         UsageError: no such set, a set that has not been fetched, or files that are not what they should be; the
             message says what to do.
     """
-    if spec == FOLDER:
-        raise UsageError(f"{spec!r} names no folder; write folder:PATH")
+    for prefix, what in ((FOLDER, "PATH"), (SHARDS, "PATTERN"), (IMAGENET, "PATH")):
+        if spec == prefix:
+            raise UsageError(f"{spec!r} names no {'shards' if prefix == SHARDS else 'folder'}; write {prefix}{what}")
+    if spec.startswith(SHARDS):
+        return open_shards(spec, seed=seed, hold_out=hold_out)
+    path = Path(spec.removeprefix(IMAGENET).removeprefix(FOLDER)).expanduser()
+    if spec.startswith(IMAGENET) or (spec.startswith(FOLDER) and is_imagenet(path)):
+        return open_imagenet(path)
     if spec.startswith(FOLDER):
-        return open_folder(Path(spec.removeprefix(FOLDER)).expanduser(), seed=seed, hold_out=hold_out)
+        return open_folder(path, seed=seed, hold_out=hold_out)
     description = describe(spec)
     train, test = _digits() if description.name == "digits" else read(description, data_dir=data_dir)
     return DataSet(name=spec, classes=description.classes, train=_array(train), test=_array(test))

@@ -12,13 +12,14 @@ from PIL import Image
 from classicnets.data.augmentation.chance import Chance
 from classicnets.data.augmentation.mixing import Mixed
 from classicnets.data.augmentation.whole import change
-from classicnets.data.decode import decode
+from classicnets.data.decode import decode_bytes
 from classicnets.data.defaults import default_preprocessing
 from classicnets.data.descriptions import SETS
-from classicnets.data.images import DataSet, ImageArray, Images
+from classicnets.data.images import DataSet, ImageArray, Images, PackedImages
 from classicnets.data.pipeline import with_figures
 from classicnets.data.pixels import augment, with_channels
 from classicnets.data.randomness import order
+from classicnets.data.reading import read
 from classicnets.data.transforms import Augmentation, Preprocessing, draw
 from classicnets.files import write_text
 from classicnets.web.pictures import as_source
@@ -132,7 +133,9 @@ def _rows(sheet: Sheet) -> list[_Row]:
 def _pixels(images: Images, index: int, preprocessing: Preprocessing) -> torch.Tensor:
     if isinstance(images, ImageArray):
         return with_channels(images.pixels[index], preprocessing.channels)
-    return decode(images.paths[index], channels=preprocessing.channels)
+    place = images.place(index)
+    content = read(place, images.cache if isinstance(images, PackedImages) else None)
+    return decode_bytes(content, name=place.name, channels=preprocessing.channels)
 
 
 def _versions(

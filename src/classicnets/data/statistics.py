@@ -8,11 +8,14 @@ import torch
 
 from classicnets.data.augmentation.lighting import PrincipalColours
 from classicnets.data.batches import Batches
-from classicnets.data.images import ImageArray, Images
+from classicnets.data.images import Images
 from classicnets.data.randomness import order
 
 ENOUGH_FOR_COLOURS = 5000
 """Images that principal colours are computed from at most: of CIFAR-10 they give every axis to 0.3 degrees."""
+
+ENOUGH_FOR_A_MEAN = 10_000
+"""Images that lie in files of which a mean image is computed at most: each pixel of it is known to 0.003 (of 1)."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,6 +65,7 @@ def statistics(batches: Batches) -> Statistics:
         batches: whole, not augmented, all of one size; what it subtracts and divides by is undone.
     """
     preprocessing = batches.preprocessing
+    assert preprocessing.mean_image is None
     mean, std = (torch.tensor(given, dtype=torch.float64) for given in (preprocessing.mean, preprocessing.std))
     count, total, products = 0, torch.zeros(()), torch.zeros(())
     for images, _, _ in batches:
@@ -79,19 +83,7 @@ def statistics(batches: Batches) -> Statistics:
     return Statistics(images=count, mean_image=mean_image, covariance=covariance)
 
 
-def subtract_mean_image(images: torch.Tensor, mean_image: Floats) -> torch.Tensor:
-    """Images less the mean of each pixel over a training set (AlexNet, section 2; ResNet, section 3.4).
-
-    Args:
-        images: floating point from 0 to 1, (images, height, width, channels).
-        mean_image: (height, width, channels), of `Statistics`.
-    """
-    return images - torch.from_numpy(mean_image).to(images.device, images.dtype)
-
-
 def some(images: Images, most: int) -> Images:
     """``most`` of the images at random, the same ones each time; all of them where there are no more."""
     chosen = np.sort(order(0, 0, len(images))[:most])
-    if isinstance(images, ImageArray):
-        return ImageArray(pixels=images.pixels[torch.from_numpy(chosen)], labels=images.labels[chosen])
-    return type(images)(paths=tuple(images.paths[at] for at in chosen), labels=images.labels[chosen])
+    return images.taken(chosen)

@@ -18,6 +18,10 @@ class HomeFailedError(Exception):
     """An address did not deliver the file; the message is the reason, short enough to stand in a list of several."""
 
 
+class NotThereError(HomeFailedError):
+    """The server says that there is no such file."""
+
+
 class _BrokenOffError(Exception):
     """The connection ended before the file did."""
 
@@ -41,7 +45,7 @@ def fetch(url: str, part: Path, expected: str, *, report: Callable[[int], None],
         part.parent.mkdir(parents=True, exist_ok=True)
         if part.exists() and sha256(part).startswith(expected):
             return
-        _receive_all(url, part, report, timeout)
+        receive(url, part, report=report, timeout=timeout)
         found = sha256(part)
         if not found.startswith(expected):
             part.unlink()
@@ -50,7 +54,13 @@ def fetch(url: str, part: Path, expected: str, *, report: Callable[[int], None],
         raise UsageError(f"cannot write {part}: {error.strerror or error}") from error
 
 
-def _receive_all(url: str, part: Path, report: Callable[[int], None], timeout: float) -> None:
+def receive(url: str, part: Path, *, report: Callable[[int], None], timeout: float) -> None:
+    """Fill the file ``part`` as `fetch` does, where nobody knows the sum.
+
+    Raises:
+        HomeFailedError: as for `fetch`; a `NotThereError` where the server has no such file.
+        OSError: ``part`` cannot be written.
+    """
     for _ in range(_ATTEMPTS):
         try:
             _receive(url, part, report, timeout)
@@ -88,7 +98,8 @@ def _open(url: str, have: int, timeout: float) -> Any:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             return error  # an answer too: there is nothing beyond what we have
         error.close()
-        raise HomeFailedError(f"HTTP {error.code} {error.reason}") from error
+        kind = NotThereError if error.code in (http.client.NOT_FOUND, http.client.GONE) else HomeFailedError
+        raise kind(f"HTTP {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise HomeFailedError(str(error.reason)) from error
     except (OSError, http.client.HTTPException) as error:

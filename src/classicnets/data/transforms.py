@@ -19,6 +19,7 @@ from classicnets.data.augmentation.lighting import Lighting
 from classicnets.data.augmentation.mixing import Mixing
 from classicnets.data.augmentation.numbers import check_range
 from classicnets.data.augmentation.policies import RandAugment, TrivialAugment
+from classicnets.data.mean_image import MeanImage
 from classicnets.data.randomness import integers, uniform
 from classicnets.data.settings import Settings
 from classicnets.errors import UsageError
@@ -43,6 +44,9 @@ class Preprocessing(BaseModel):
         channel_order: in which the network takes the channels of a colour; ``bgr`` is OpenCV's and Caffe's.
         mean: subtracted from each channel, in the network's order; pixels count from 0 to 1.
         std: what each channel is divided by afterwards.
+        mean_image: subtracted instead of ``mean``, a value a pixel; see `classicnets.data.mean_image`. A recipe asks
+            for that of its training images: of the ``input``, or of the ``square`` with sides of ``resize`` that the
+            input is the centre of. ``beside`` says, in a bundle's file, that it stands among the tensors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +59,7 @@ class Preprocessing(BaseModel):
     channel_order: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    mean_image: MeanImage | Literal["input", "square", "beside"] | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> "Preprocessing":
@@ -69,7 +74,16 @@ class Preprocessing(BaseModel):
             raise ValueError(f"resize ({side}) is smaller than size {self.size}: nothing to crop from")
         if self.fit == "pad" and side > min(self.size):
             raise ValueError(f"resize ({side}) is larger than size {self.size}: nothing to pad")
+        if self.mean_image == "square" and self.fit != "crop":
+            raise ValueError("a mean image of the square is of what is cropped: fit must be crop")
+        if isinstance(self.mean_image, MeanImage):
+            self._must_cover(self.mean_image)
         return self
+
+    def _must_cover(self, mean: MeanImage) -> None:
+        height, width, channels = mean.shape
+        if channels != self.channels or height < self.size[0] or width < self.size[1]:
+            raise ValueError(f"mean_image is {mean.shape}, but the input is {(*self.size, self.channels)}")
 
     @property
     def side(self) -> int:

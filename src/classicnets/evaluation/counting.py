@@ -1,10 +1,10 @@
 """Top-1 and top-5 error: exact counts, and how far they can be trusted."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,16 @@ def interval(errors: int, images: int) -> tuple[float, float]:
     return 100 * min(share, max(0.0, centre - half)), 100 * max(share, min(1.0, centre + half))
 
 
+class Outcome(NamedTuple):
+    """What became of some images: the columns of an `Evaluation`."""
+
+    labels: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    probability: npt.NDArray[np.float32]
+    in_top5: npt.NDArray[np.bool_]
+    losses: npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """What a network said of each of some images, each image counted once.
@@ -45,7 +55,7 @@ class Evaluation:
         probability: the softmax probability of the predicted class.
         in_top5: whether the right class is among the five largest logits, ties decided likewise. With five classes
             or fewer it always is.
-        loss: mean cross-entropy.
+        losses: the cross-entropy of each image.
     """
 
     classes: tuple[str, ...]
@@ -53,7 +63,12 @@ class Evaluation:
     predicted: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float32]
     in_top5: npt.NDArray[np.bool_]
-    loss: float
+    losses: npt.NDArray[np.float32]
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy."""
+        return float(self.losses.mean(dtype=np.float64))
 
     @property
     def images(self) -> int:
@@ -126,24 +141,45 @@ def evaluate_network(
     Raises:
         UsageError: the network's output is not a number.
     """
-    device = next(network.parameters()).device
-    outcomes, losses = [], 0.0
-    with _evaluating(network), torch.inference_mode(), torch.autocast(device.type, enabled=False):
+    weight = next(network.parameters())
+    device, kind = weight.device, weight.dtype
+    outcomes = []
+    with evaluating(network), torch.inference_mode(), torch.autocast(device.type, enabled=False):
         for batch in batches:
-            logits = network(batch.images.to(device)).float().cpu()
+            logits = network(batch.images.to(device, kind)).float().cpu()
             must_be_numbers(logits)
-            losses += F.cross_entropy(logits, batch.labels, reduction="sum").item()
-            outcomes.append(_outcome(logits, batch.labels))
+            outcomes.append(outcome(logits, batch.labels))
             progress(len(batch.labels))
-    labels, predicted, probability, in_top5 = (np.concatenate(column) for column in zip(*outcomes, strict=True))
-    return Evaluation(
-        classes=classes,
-        labels=labels,
-        predicted=predicted,
-        probability=probability,
-        in_top5=in_top5,
-        loss=losses / len(labels),
+    return gathered(outcomes, classes)
+
+
+def outcome(logits: torch.Tensor, labels: torch.Tensor) -> Outcome:
+    """What becomes of some images.
+
+    Args:
+        logits: (images, classes), or logarithms of probabilities.
+        labels: int64, (images,): the right classes.
+    """
+    predicted = logits.argmax(dim=1)
+    probability = logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0]
+    right = logits.gather(1, labels[:, None])
+    comes_first = torch.arange(logits.shape[1]) < labels[:, None]
+    rank = ((logits > right) | ((logits == right) & comes_first)).sum(dim=1)
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    return Outcome(
+        labels.numpy(),
+        predicted.numpy(),
+        probability.float().numpy(),
+        (rank < _TOP).numpy(),
+        losses.float().numpy(),
     )
+
+
+def gathered(outcomes: Iterable[Outcome], classes: tuple[str, ...]) -> Evaluation:
+    """All outcomes as one; there may be none."""
+    none = outcome(torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64))
+    columns = (np.concatenate(column) for column in zip(none, *outcomes, strict=True))
+    return Evaluation(classes=classes, **Outcome(*columns)._asdict())
 
 
 def must_be_numbers(logits: torch.Tensor) -> None:
@@ -159,7 +195,7 @@ def must_be_numbers(logits: torch.Tensor) -> None:
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluating(network: nn.Module) -> Iterator[None]:
     """Evaluation mode while the block runs; afterwards each module is in the mode that it was in."""
     before = [(module, module.training) for module in network.modules()]
     network.eval()
@@ -168,12 +204,3 @@ def _evaluating(network: nn.Module) -> Iterator[None]:
     finally:
         for module, was_training in before:
             module.training = was_training
-
-
-def _outcome(logits: torch.Tensor, labels: torch.Tensor) -> tuple[npt.NDArray[Any], ...]:
-    predicted = logits.argmax(dim=1)
-    probability = logits.softmax(dim=1).gather(1, predicted[:, None])[:, 0]
-    right = logits.gather(1, labels[:, None])
-    comes_first = torch.arange(logits.shape[1]) < labels[:, None]
-    rank = ((logits > right) | ((logits == right) & comes_first)).sum(dim=1)
-    return labels.numpy(), predicted.numpy(), probability.numpy(), (rank < _TOP).numpy()

@@ -15,6 +15,8 @@ from classicnets.inspection import formats, terminal
 from classicnets.inspection import tree as trees
 from classicnets.inspection.cost.cost_law import CostLaw, cost_law
 from classicnets.inspection.cost.machine import Machine
+from classicnets.inspection.cost.recomputation import Recomputation, step_costs
+from classicnets.inspection.cost.recomputation_plan import plan_recomputation
 from classicnets.inspection.cost.roofline import Roofline, roofline
 from classicnets.inspection.counting import macs as counting
 from classicnets.inspection.counting import parameters
@@ -176,6 +178,13 @@ class Inspection:
     def training_memory(self) -> TrainingMemory:
         """What training holds, part by part."""
         return training_peak(self.training_trace, optimizer=self.optimizer)
+
+    @cached_property
+    def recomputation(self) -> Recomputation | None:
+        """The rows that training recomputes to hold the least, and what that costs; None without rows to recompute."""
+        if not isinstance(self.module, Chain):
+            return None
+        return plan_recomputation(step_costs(self.training_trace, optimizer=self.optimizer))
 
     @cached_property
     def shortcuts(self) -> tuple[HeldShortcut, ...]:

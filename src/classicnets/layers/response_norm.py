@@ -17,10 +17,18 @@ class ResponseNorm(nn.Module):
         beta: the paper prints 0.75.
         k: the paper prints 2; Caffe's default is 1.
         divide_alpha: divide alpha by ``size``, as most code does.
+        groups: of channels side by side; no sum crosses from one into the next.
     """
 
     def __init__(
-        self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, *, divide_alpha: bool = False
+        self,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 2.0,
+        *,
+        divide_alpha: bool = False,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         assert size % 2 == 1, "as many channels before as after"
@@ -29,13 +37,19 @@ class ResponseNorm(nn.Module):
         self.beta = beta
         self.k = k
         self.divide_alpha = divide_alpha
+        self.groups = groups
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Normalise across channels; the shape (N, C, H, W) stays."""
         # In half precision squares overflow beyond 255, and sums lose their small terms.
         exact = inputs.float() if inputs.dtype in (torch.float16, torch.bfloat16) else inputs
         alpha = self.alpha / self.size if self.divide_alpha else self.alpha
-        return (exact * (self.k + alpha * self._sums(exact.square())) ** -self.beta).to(inputs.dtype)
+        squares = exact.square()
+        if self.groups == 1:
+            sums = self._sums(squares)
+        else:
+            sums = torch.cat([self._sums(group) for group in squares.chunk(self.groups, dim=1)], dim=1)
+        return (exact * (self.k + alpha * sums) ** -self.beta).to(inputs.dtype)
 
     def _sums(self, squares: torch.Tensor) -> torch.Tensor:
         # Adding shifted maps takes a third of the time of average pooling over channels, in any memory format.
@@ -49,4 +63,5 @@ class ResponseNorm(nn.Module):
     def extra_repr(self) -> str:
         """What `print` shows between the brackets."""
         divided = f"{self.alpha}/{self.size}" if self.divide_alpha else f"{self.alpha}"
-        return f"{self.size}, alpha={divided}, beta={self.beta}, k={self.k}"
+        groups = f", groups={self.groups}" if self.groups > 1 else ""
+        return f"{self.size}, alpha={divided}, beta={self.beta}, k={self.k}{groups}"

@@ -24,7 +24,13 @@ class StochasticResidual(Residual):
         survival: the probability that the branch is kept, from 0 to 1.
         drop: ``batch`` draws b once for a mini-batch; ``sample`` draws it for each image, whose branch is computed
             whatever is drawn and multiplied by b.
+
+    Attributes:
+        part: where the images at hand begin in the mini-batch and how many it has, where they are only a part of it:
+            each image then keeps the b that it would have in the whole. None where they are all of it.
     """
+
+    part: tuple[int, int] | None = None
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module, *, survival: float, drop: Drop = "batch") -> None:
         super().__init__(branch, shortcut)
@@ -37,7 +43,8 @@ class StochasticResidual(Residual):
         if not self.training:
             return self._sum(self.branch(inputs).mul_(self.survival), inputs)
         if self.drop == "sample":
-            kept = torch.rand(len(inputs), 1, 1, 1, device=inputs.device) < self.survival
+            start, whole = self.part or (0, len(inputs))
+            kept = torch.rand(whole, 1, 1, 1, device=inputs.device)[start : start + len(inputs)] < self.survival
             return self._sum(self.branch(inputs) * kept, inputs)
         # Drawn on the CPU whatever the device: the decision is the host's, and it does not wait for the device.
         if torch.rand((), device="cpu").item() < self.survival:

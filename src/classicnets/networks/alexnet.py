@@ -5,7 +5,7 @@ Caffe's two replicas, the network in one column that courses draw, and the autho
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import nn
 
@@ -29,22 +29,29 @@ from classicnets.networks.rows import (
 Formula = Literal["paper", "cuda_convnet2", "caffe", "none"]
 """What divides an activation in local response normalisation."""
 
+NormOver = Literal["layer", "tower"]
 Order = Literal["norm_pool", "pool_norm"]
 Pooling = Literal["caffe", "onnx_zoo"]
 Release = Literal["torchvision", "cuda_convnet2"]
 Widths = Literal["released", "paper"]
 
-NORMS: Mapping[Formula, Row] = {
-    "paper": response_norm(),  # (2 + 1e-4 sum) ^ 0.75
-    "cuda_convnet2": response_norm(divide_alpha=True),  # (2 + 1e-4 / 5 sum) ^ 0.75
-    "caffe": response_norm(k=1.0, divide_alpha=True),  # (1 + 1e-4 / 5 sum) ^ 0.75
+FORMULAS: Mapping[Formula, Mapping[str, Any]] = {
+    "paper": {},  # (2 + 1e-4 sum) ^ 0.75
+    "cuda_convnet2": {"divide_alpha": True},  # (2 + 1e-4 / 5 sum) ^ 0.75
+    "caffe": {"k": 1.0, "divide_alpha": True},  # (1 + 1e-4 / 5 sum) ^ 0.75
 }
 
 # Layers that begin with a bias (section 5); the others begin with 0.
 BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
 
-def alexnet(*, response_norm: Formula = "paper", gpus: Literal[1, 2] = 2, head: Head = "connected") -> Design:
+def alexnet(
+    *,
+    response_norm: Formula = "paper",
+    norm_over: NormOver = "layer",
+    gpus: Literal[1, 2] = 2,
+    head: Head = "connected",
+) -> Design:
     """The network of the paper: two towers, of which only conv3 and the fully connected layers read both.
 
     The images are of 227x227 pixels. Those of 224x224, which the paper states, give maps of the same sizes, for conv1
@@ -54,6 +61,8 @@ def alexnet(*, response_norm: Formula = "paper", gpus: Literal[1, 2] = 2, head: 
         response_norm: ``paper`` multiplies the sum of squares by alpha as printed (section 3.3). ``cuda_convnet2``
             divides alpha by n first, as the author's code does. ``caffe`` divides too and has k = 1. ``none`` leaves
             the two normalisations out.
+        norm_over: ``layer`` sums over neighbours among all maps of a layer, as the formula is printed; ``tower`` among
+            those of a tower, as in the configuration files beside the author's code of 2012.
         gpus: 1 for the network of section 3.2's comparison: one column, half the kernels in conv1 to conv4.
         head: ``convolutional`` makes fc6, fc7, fc8 convolutions, which run on larger images too.
 
@@ -61,12 +70,14 @@ def alexnet(*, response_norm: Formula = "paper", gpus: Literal[1, 2] = 2, head: 
         UsageError: an option has a value that is none of these.
     """
     check_choice("gpus", gpus, (1, 2))
+    check_choice("norm_over", norm_over, get_args(NormOver))
     widths = (96, 256, 384, 384) if gpus == 2 else (48, 128, 192, 192)
     table = _table(
         conv1=_overhanging_relu(widths[0], 11, stride=4),
         widths=(*widths[1:], 256),
         groups=gpus,
         formula=response_norm,
+        norm_groups=gpus if norm_over == "tower" else 1,
         head=head,
     )
     return _design(table, initialise=normal_by_row(biases=dict.fromkeys(BIASED, 1.0)))
@@ -168,6 +179,7 @@ def _table(
     widths: tuple[int, int, int, int],
     groups: int,
     formula: Formula,
+    norm_groups: int = 1,
     order: Order = "norm_pool",
     early_pool: Row | None = None,
     head: Head,
@@ -178,9 +190,9 @@ def _table(
     conv2, conv3, conv4, conv5 = widths
     return rows(
         conv1=conv1,  # 96 x 55 x 55
-        **norm_and_pool(1, formula, pool, order),  # 96 x 55 x 55, 96 x 27 x 27
+        **norm_and_pool(1, formula, pool, order, groups=norm_groups),  # 96 x 55 x 55, 96 x 27 x 27
         conv2=conv_relu(conv2, 5, groups=groups),  # 256 x 27 x 27
-        **norm_and_pool(2, formula, pool, order),  # 256 x 27 x 27, 256 x 13 x 13
+        **norm_and_pool(2, formula, pool, order, groups=norm_groups),  # 256 x 27 x 27, 256 x 13 x 13
         conv3=conv_relu(conv3, 3),  # 384 x 13 x 13
         conv4=conv_relu(conv4, 3, groups=groups),  # 384 x 13 x 13
         conv5=conv_relu(conv5, 3, groups=groups),  # 256 x 13 x 13
@@ -210,7 +222,7 @@ def _owt_torchvision(conv4: int, head: Head) -> Mapping[str, Row]:
 
 
 def _owt_cuda_convnet2(conv4: int, head: Head) -> Mapping[str, Row]:
-    norm = NORMS["cuda_convnet2"]
+    norm = response_norm(**FORMULAS["cuda_convnet2"])
     return rows(
         conv1=sequence(convolution=_overhanging(64, 11, stride=4)),  # 64 x 55 x 55
         norm1=norm,  # 64 x 55 x 55
@@ -228,7 +240,9 @@ def _owt_cuda_convnet2(conv4: int, head: Head) -> Mapping[str, Row]:
     )
 
 
-def norm_and_pool(stage: int, formula: Formula, pool: Row, order: Order, *, name: str = "norm") -> Mapping[str, Row]:
+def norm_and_pool(
+    stage: int, formula: Formula, pool: Row, order: Order, *, name: str = "norm", groups: int = 1
+) -> Mapping[str, Row]:
     """The rows after a convolution: response normalisation and pooling, under names with the number of the stage.
 
     Args:
@@ -237,13 +251,14 @@ def norm_and_pool(stage: int, formula: Formula, pool: Row, order: Order, *, name
         pool: the pooling.
         order: which of them comes first.
         name: what the paper calls the normalisation.
+        groups: of maps, between which it does not cross.
 
     Raises:
         UsageError: there is no such formula or order.
     """
     check_choice("response_norm", formula, get_args(Formula))
     check_choice("order", order, get_args(Order))
-    norms = {} if formula == "none" else {f"{name}{stage}": NORMS[formula]}
+    norms = {} if formula == "none" else {f"{name}{stage}": response_norm(**FORMULAS[formula], groups=groups)}
     pools = {f"pool{stage}": pool}
     return norms | pools if order == "norm_pool" else pools | norms
 

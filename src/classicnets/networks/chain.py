@@ -1,8 +1,9 @@
 """A classic network is a chain of named rows, and the rows are the rows of its paper's table."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Self, get_args
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from classicnets.errors import UsageError, check_choice, near
 from classicnets.layers.initialisation import Initialise, he, initialise, modern, start_as_shortcuts
+from classicnets.layers.recomputing import recomputed
 from classicnets.layers.storage import allocate, without_memory
 
 FirstWeights = Literal["paper", "modern"]
@@ -89,6 +91,8 @@ class Chain(nn.Module):
         sites: for each row what leaves it.
         first_weights: the rule that weights begin by.
         frozen: the rows that `freeze` made fixed functions.
+        statistics_held: whether `hold_statistics` keeps those of batch normalisation.
+        segments: neighbouring rows that training runs again, as `recompute` was told.
     """
 
     def __init__(
@@ -116,6 +120,8 @@ class Chain(nn.Module):
         self._design = design
         self.first_weights: FirstWeights = first_weights
         self.frozen: frozenset[str] = frozenset()
+        self.statistics_held = False
+        self.segments: tuple[tuple[str, ...], ...] = ()
         made, aux = self._make(height, width)
         for row, (module, self.sites[row]) in made.items():
             self.add_module(row, module)
@@ -168,12 +174,48 @@ class Chain(nn.Module):
         self.frozen = frozenset(self.rows[: last + 1])
         return self._settle()
 
+    def hold_statistics(self, held: bool = True) -> Self:
+        """Have batch normalisation use and keep its running statistics in training too, in every row; or no longer.
+
+        Its scales and shifts go on learning. Auxiliary heads, which may be fresh, are left as they are.
+        """
+        self.statistics_held = held
+        return self.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
-        """Switch to training, or to evaluation; frozen rows stay in evaluation."""
+        """Switch to training, or to evaluation; frozen rows and statistics that are held stay in evaluation."""
         super().train(mode)
         for row in self.frozen:
             for module in self._with_aux(row):
                 module.eval()
+        if self.statistics_held:
+            for _, row_module in self.row_modules():
+                for module in row_module.modules():
+                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                        module.eval()
+        return self
+
+    def recompute(self, segments: Iterable[tuple[str, str]]) -> Self:
+        """Have training keep of each segment only what arrives at it, and run its rows again in the backward pass.
+
+        Outputs, gradients and running statistics stay the same, bit for bit.
+
+        Args:
+            segments: each its first and its last row, in order; none for keeping everything. The first row must not
+                write over what arrives at it, as one that is nothing but a ReLU does.
+
+        Raises:
+            UsageError: there is no such row, or the segments are out of order or overlap.
+        """
+        found: list[tuple[str, ...]] = []
+        free = 0
+        for first, last in segments:
+            begin, end = (self.rows.index(self.find_row(row)) for row in (first, last))
+            if not free <= begin <= end:
+                raise UsageError(f"segments of {self.name} follow one another: {first} to {last} does not")
+            free = end + 1
+            found.append(self.rows[begin:free])
+        self.segments = tuple(found)
         return self
 
     def replace_head(self, num_classes: int) -> Self:
@@ -214,16 +256,37 @@ class Chain(nn.Module):
             wanted = f"(images, {self.input_shape[0]}, height, width)"
             raise UsageError(f"{self.name} takes images of shape {wanted}, not {tuple(images.shape)}")
         activation = images
-        auxiliary = {}
+        auxiliary: dict[str, torch.Tensor] = {}
         try:
-            for row, module in self.row_modules():
-                activation = module(activation)
-                if with_aux and row in self.aux:
-                    auxiliary[row] = self.aux[row](activation)
+            for rows, again in self._parts():
+                run = partial(self._run_rows, rows, with_aux)
+                modules = [module for row in rows for module in self._with_aux(row)] if again else []
+                activation, found = recomputed(run, activation, modules) if again else run(activation)
+                auxiliary |= found
         except RuntimeError:
             self._must_take(images.shape[2], images.shape[3], with_aux=with_aux)
             raise
         return activation, auxiliary
+
+    def _run_rows(
+        self, rows: Sequence[str], with_aux: bool, activation: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        auxiliary = {}
+        for row in rows:
+            activation = self.get_submodule(row)(activation)
+            if with_aux and row in self.aux:
+                auxiliary[row] = self.aux[row](activation)
+        return activation, auxiliary
+
+    def _parts(self) -> Iterator[tuple[tuple[str, ...], bool]]:
+        """The rows from the image to the logits in parts, and whether the backward pass runs a part again."""
+        done = 0
+        for segment in self.segments if self.training and torch.is_grad_enabled() else ():
+            begin = self.rows.index(segment[0])
+            yield self.rows[done:begin], False
+            yield segment, True
+            done = begin + len(segment)
+        yield self.rows[done:], False
 
     def _must_take(self, height: int, width: int, *, with_aux: bool) -> None:
         """Raise where the rows cannot take images of that size: too small, or weights for another size."""

@@ -147,10 +147,16 @@ def batch_norm(*, epsilon: float = 1e-5) -> Row:
 
 
 def response_norm(
-    size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0, divide_alpha: bool = False
+    size: int = 5,
+    *,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 2.0,
+    divide_alpha: bool = False,
+    groups: int = 1,
 ) -> Row:
     """Local response normalisation, by default with the figures and the formula of AlexNet's paper."""
-    return lambda site: Built(ResponseNorm(size, alpha, beta, k, divide_alpha=divide_alpha), site)
+    return lambda site: Built(ResponseNorm(size, alpha, beta, k, divide_alpha=divide_alpha, groups=groups), site)
 
 
 def dropout(share: float) -> Row:

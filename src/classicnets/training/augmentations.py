@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from classicnets.data.settings import Settings
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
-from classicnets.training.recipe import complete, read_fields
+from classicnets.training.reading import complete, read_fields
 from classicnets.training.shipped import shipped_recipe, shipped_recipes
 from classicnets.training.values import read_value
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from classicnets.errors import UsageError
 from classicnets.training.checkpoints import checkpoints, read_checkpoint
-from classicnets.training.recipe import Recipe, complete, merge, read_fields, write
-
-RECIPE = "recipe.yaml"
+from classicnets.training.reading import complete, merge, read_fields, write
+from classicnets.training.recipe import Recipe
+from classicnets.training.watch.names import RECIPE, RECORDS
 
 
 def new_run(folder: Path | None, recipe: Recipe) -> Path:
@@ -46,8 +46,13 @@ def must_be_free(folder: Path) -> None:
         raise UsageError(f"--out {folder} cannot be looked into: {error.strerror or error}") from error
     if RECIPE in holds and (checkpoints(folder / "checkpoints") or "bundle" in holds):
         raise UsageError(f"--out {folder} holds another run; name another folder, or go on with that run by --resume")
-    if holds - {RECIPE, "checkpoints"}:
+    if holds - {RECIPE, "checkpoints"} - RECORDS:
         raise UsageError(f"--out {folder} holds other files; name a new or an empty folder")
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether ``folder`` holds a run that has something to go on from."""
+    return (folder / RECIPE).is_file() and bool(checkpoints(folder / "checkpoints"))
 
 
 def old_run(folder: Path, wanted: Mapping[str, Any]) -> Recipe:

@@ -1,7 +1,7 @@
 """The training step, as Lightning takes it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,25 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from classicnets.data.augmentation.chance import Chance
 from classicnets.data.augmentation.mixing import Mixed
 from classicnets.data.batches import Batch
+from classicnets.data.sharing import ALL, Piece, Share
 from classicnets.errors import UsageError
 from classicnets.networks.chain import Chain
+from classicnets.training.optimizers.estimate import estimate
+from classicnets.training.optimizers.levenberg_marquardt import LevenbergMarquardt
+from classicnets.training.rates import falls, learning_rate_of
 from classicnets.training.recipe import Recipe
-from classicnets.training.steps import learning_rate_of, loss_of, optimizer_of
+from classicnets.training.scale.draws import see_piece, share_draws
+from classicnets.training.scale.averaging import followed_at
+from classicnets.training.scale.strategy import spread
+from classicnets.training.scale.synchronised import synchronise
+from classicnets.training.scale.world import ALONE, World, of_all
+from classicnets.training.steps import limit_filters, losses_of, optimizer_of
+from classicnets.training.transfer.beginning import rates
 
 
 class TrainedNetwork(lightning.LightningModule):
@@ -27,6 +37,12 @@ class TrainedNetwork(lightning.LightningModule):
         network: what is trained.
         recipe: how.
         steps: of the whole run.
+        epoch_steps: of an epoch; None stands for as many in each of the recipe's epochs.
+        share: what this process takes of each batch.
+        piece_at: tells of a piece, by its number in the run, where it stands in its batch; asked where ``share`` is
+            not all of it.
+        world: the processes that train together.
+        sharded: whether each of them holds only a part of the weights.
 
     Attributes:
         average: the moving average of the network's weights, None where the recipe has none.
@@ -39,16 +55,37 @@ class TrainedNetwork(lightning.LightningModule):
     errors: torch.Tensor
     images: int
 
-    def __init__(self, network: Chain, recipe: Recipe, steps: int) -> None:
+    def __init__(
+        self,
+        network: Chain,
+        recipe: Recipe,
+        steps: int,
+        *,
+        epoch_steps: int | None = None,
+        share: Share = ALL,
+        piece_at: Callable[[int], Piece] | None = None,
+        world: World = ALONE,
+        sharded: bool = False,
+    ) -> None:
         super().__init__()
+        self.sharded = sharded
         self.network = network
         self.recipe = recipe
         self.steps = steps
+        self.epoch_steps = steps // (recipe.epochs or 1) if epoch_steps is None else epoch_steps
+        self.falls = 0  # of the learning rate, on plateaus
+        self.share = share
+        self.world = world
+        self._piece_at = piece_at
+        if share != ALL:
+            share_draws(network)
+        if world.is_shared and recipe.sync_batch_norm:
+            synchronise(network)
         self.average: AveragedModel | None = None
         if recipe.average is not None:
             self.average = AveragedModel(
                 network,
-                multi_avg_fn=get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+                multi_avg_fn=followed_at(recipe.average),
                 use_buffers=True,
             ).requires_grad_(False)
         self._forget_counts()
@@ -61,18 +98,43 @@ class TrainedNetwork(lightning.LightningModule):
         assert isinstance(self.average.module, Chain)
         return self.average.module
 
+    def configure_model(self) -> None:
+        """Spread the weights over the processes, where each is to hold a part."""
+        if self.sharded:
+            spread(self.network)
+            if self.average is not None:
+                spread(self.tested)
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The recipe's optimizer, its learning rate moved at every step."""
-        optimizer = optimizer_of(self.recipe.optimizer, self.network)
-        share = learning_rate_of(self.recipe.schedule, self.steps)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+        optimizer = optimizer_of(self.recipe.optimizer, self.network, rates(self.network, self.recipe.transfer))
+        schedule = self.recipe.schedule
+        share = learning_rate_of(schedule, self.steps)
+        # A function and no object: of an object LambdaLR would keep the attributes in checkpoints.
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: share(step) * schedule.factor**self.falls
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Make what the network draws at random (dropout) a function of seed, process and step alone."""
+        """Make what the network draws at random (dropout) a function of seed, step and place in the batch alone."""
         # Mixed into 32 bits: of a longer seed torch's generator for the processor passes over the upper half.
-        mixed = np.random.SeedSequence((self.recipe.seed, self.global_rank, batch_idx)).generate_state(1)
+        step = batch_idx // self.share.pieces
+        mixed = np.random.SeedSequence((self.recipe.seed, 0, step)).generate_state(1)
         torch.manual_seed(int(mixed[0]))
+        if (piece := self._piece(batch_idx)) is not None:
+            see_piece(self.network, piece)
+        optimizer = self.optimizers(use_pl_optimizer=False) if self._trainer is not None else None
+        if isinstance(optimizer, LevenbergMarquardt) and batch_idx % (self.epoch_steps * self.share.pieces) == 0:
+            optimizer.heed(estimate(self.network, self.recipe, self.trainer.train_dataloader, self.device))
+
+    def heed(self, errors: Sequence[float], scheduler: torch.optim.lr_scheduler.LambdaLR) -> None:
+        """Have the learning rate of the next step fall if the test errors of all epochs so far ask for it."""
+        self.falls = falls(self.recipe.schedule, errors, self.steps / self.epoch_steps)
+        for group, base, share in zip(
+            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * share(scheduler.last_epoch)
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """The loss of a batch."""
@@ -80,26 +142,37 @@ class TrainedNetwork(lightning.LightningModule):
         if mixed is not None:
             images = mixed.images.permute(0, 3, 1, 2)
             labels = torch.where(mixed.weights < 0.5, mixed.others, mixed.labels)  # what an error is counted against
-        logits = self.network(images).float()
-        loss = loss_of(self.recipe.loss, logits, labels if mixed is None else mixed.targets(logits.shape[1]))
-        self.images += len(batch.labels)
-        # Summed where the network runs: reading a number at every step would make an accelerator wait.
-        self.losses = self.losses + loss.detach() * len(batch.labels)
-        self.errors = self.errors + (logits.detach().argmax(dim=1) != labels).sum()
-        return loss
+        targets = labels if mixed is None else mixed.targets(self.network.num_classes).to(images.dtype)
+        learned, loss, logits = losses_of(self.recipe.loss, self.network, images, targets)
+        piece = self._piece(batch_idx)
+        if piece is None or piece.counts:
+            self.images += len(batch.labels)
+            # Summed where the network runs: reading a number at every step would make an accelerator wait.
+            self.losses = self.losses + loss.detach() * len(batch.labels)
+            self.errors = self.errors + (logits.detach().argmax(dim=1) != labels).sum()
+        return learned if piece is None else learned * piece.weight
 
-    def _mixed(self, batch: Batch, step: int) -> Mixed | None:
+    def _piece(self, number: int) -> Piece | None:
+        """Where the images of a piece stand in their batch, None where they are all of it."""
+        if self.share == ALL:
+            return None
+        assert self._piece_at is not None, "given with a share"
+        return self._piece_at(number)
+
+    def _mixed(self, batch: Batch, number: int) -> Mixed | None:
         """The batch as `Augmentation.mix` makes it, None where images are not mixed."""
         mix = self.recipe.augmentation.mix
         if mix is None:
             return None
-        epoch = step // (self.steps // self.recipe.epochs)
+        epoch = number // self.share.pieces // self.epoch_steps
         chance = Chance(self.recipe.seed, epoch, batch.indices.cpu().numpy())
         return mix(batch.images.permute(0, 2, 3, 1), batch.labels, chance)
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Take the step, then let the average follow."""
+        """Take the step, bring filters back to their limit, then let the average follow."""
         super().optimizer_step(*arguments, **named)
+        if self.recipe.filter_limit is not None:
+            limit_filters(self.network, self.recipe.filter_limit)
         if self.average is not None:
             self.average.update_parameters(self.network)
 
@@ -107,12 +180,19 @@ class TrainedNetwork(lightning.LightningModule):
         """Keep the counts of an epoch that is not over, and what tells whose checkpoint it is."""
         checkpoint["recipe"] = self.recipe.model_dump(mode="json")
         checkpoint["steps"] = self.steps
-        checkpoint["counts"] = {"losses": self.losses, "errors": self.errors, "images": self.images}
+        own = {"losses": self.losses.cpu(), "errors": self.errors.cpu(), "images": self.images}
+        checkpoint["counts"] = of_all(self.world, own)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting."""
         counts = checkpoint["counts"]
-        self.losses, self.errors, self.images = counts["losses"], counts["errors"], counts["images"]
+        if len(counts) == self.world.ranks:
+            own = counts[self.world.rank]
+        elif self.world.leads:  # there are more processes now, or fewer: the first goes on with what all had counted
+            own = {name: sum(each[name] for each in counts) for name in counts[0]}
+        else:
+            return
+        self.losses, self.errors, self.images = own["losses"], own["errors"], own["images"]
 
     def must_have_written(self, checkpoint: Mapping[str, Any], path: Path) -> None:
         """Make sure that ``checkpoint``, read from ``path``, is of this run.
@@ -158,12 +238,16 @@ class TrainedNetwork(lightning.LightningModule):
         return loss, 100 * int(self.errors) / self.images
 
     def take_counts(self) -> tuple[float, float]:
-        """What `counts` says, and begin anew."""
-        counted = self.counts()
+        """What `counts` says of the images of all processes, and begin anew."""
+        each = of_all(self.world, (float(self.losses), int(self.errors), self.images))
+        losses, errors, images = (sum(column) for column in zip(*each, strict=True))
+        self.must_be_a_number(losses / images)
         self._forget_counts()
-        return counted
+        return losses / images, 100 * errors / images
 
     def _forget_counts(self) -> None:
-        self.losses = torch.zeros((), device=self.device)
+        # Of many images, so precisely that a difference of two sums is precise, too; Apple's devices cannot.
+        precise = torch.float32 if self.device.type == "mps" else torch.float64
+        self.losses = torch.zeros((), dtype=precise, device=self.device)
         self.errors = torch.zeros((), dtype=torch.int64, device=self.device)
         self.images = 0

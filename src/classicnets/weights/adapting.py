@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from classicnets.data.mean_image import MeanImage
 from classicnets.data.transforms import Preprocessing
 from classicnets.errors import UsageError
 from classicnets.networks import build
@@ -97,5 +98,7 @@ def renew_heads(network: Chain, num_classes: int | None) -> Remarks:
 def grey(preprocessing: Preprocessing) -> Preprocessing:
     """The preprocessing for one channel: with the means of the colours' figures, which may be one already."""
     mean, std = (sum(figures) / len(figures) for figures in (preprocessing.mean, preprocessing.std))
-    changes = {"channels": 1, "channel_order": "rgb", "mean": (mean,), "std": (std,)}
+    changes: dict[str, object] = {"channels": 1, "channel_order": "rgb", "mean": (mean,), "std": (std,)}
+    if isinstance(preprocessing.mean_image, MeanImage):
+        changes["mean_image"] = preprocessing.mean_image.grey()
     return Preprocessing.model_validate(preprocessing.model_dump() | changes)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from classicnets.data.mean_image import MeanImage
 from classicnets.data.transforms import Preprocessing
 from classicnets.errors import UsageError
 from classicnets.files import write_text, write_whole
@@ -22,6 +23,9 @@ from classicnets.networks.chain import Chain
 TENSORS = "model.safetensors"
 DESCRIPTION = "model.json"
 _NEXT_DESCRIPTION = "model.json.next"  # stands beside the other two only while a bundle is replaced, see `save`
+MEAN_IMAGE = "preprocessing.mean_image"
+"""The tensor that is no weight of the network: (height, width, channels), where the preprocessing has a mean image."""
+
 _LARGEST_DESCRIPTION = 16 * 2**20  # bytes; thousands of class names stay far below
 
 
@@ -34,7 +38,7 @@ class Description(BaseModel):
         in_channels: of the first row.
         input_size: height and width that the rows were made for; None for the design's.
         classes: the names of the classes, in the order of the logits.
-        preprocessing: how an image becomes the input.
+        preprocessing: how an image becomes the input; a mean image is `MEAN_IMAGE` among the tensors.
         training: a summary of how the weights came about; free for people to read.
         versions: of the libraries that wrote the bundle.
         tensors: the name and shape of every tensor beside it.
@@ -92,13 +96,17 @@ def save(folder: Path, bundle: Bundle) -> None:
     if len(bundle.classes) != network.num_classes:
         raise UsageError(f"{len(bundle.classes)} class names for {network.num_classes} classes of {network.name}")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    preprocessing = bundle.preprocessing
+    if isinstance(preprocessing.mean_image, MeanImage):
+        tensors[MEAN_IMAGE] = torch.from_numpy(preprocessing.mean_image.array)
+        preprocessing = preprocessing.model_copy(update={"mean_image": "beside"})
     description = Description(
         network=network.name,
         options=network.options,
         in_channels=network.input_shape[0],
         input_size=network.input_shape[1:],
         classes=bundle.classes,
-        preprocessing=bundle.preprocessing,
+        preprocessing=preprocessing,
         training=dict(bundle.training),
         versions={library: version(library) for library in ("classicnets", "torch", "safetensors")},
         tensors={name: tuple(tensor.shape) for name, tensor in tensors.items()},
@@ -134,11 +142,12 @@ def load(folder: Path) -> Bundle:
             **description.options,
         )
         tensors = _read_tensors(folder / TENSORS, description, network)
+    preprocessing = _with_mean(folder / TENSORS, description.preprocessing, tensors.pop(MEAN_IMAGE, None))
     network.load_state_dict(tensors, assign=True)
     return Bundle(
         network=network.eval(),
         classes=description.classes,
-        preprocessing=description.preprocessing,
+        preprocessing=preprocessing,
         training=description.training,
     )
 
@@ -183,6 +192,10 @@ def _read_tensors(path: Path, description: Description, network: Chain) -> dict[
         raise UsageError(f"{path} is missing: the bundle is incomplete")
     state = network.state_dict()
     expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if description.preprocessing.mean_image == "beside":
+        # Its shape is the description's to say; the preprocessing checks it.
+        expected[MEAN_IMAGE] = description.tensors.get(MEAN_IMAGE, ())
+        state[MEAN_IMAGE] = torch.empty(0)
     with _safetensors(path) as file:
         found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # not a dict
         _agree(path, expected, found, f"{description.network} with {len(description.classes)} classes")
@@ -192,6 +205,16 @@ def _read_tensors(path: Path, description: Description, network: Chain) -> dict[
         if tensor.is_floating_point() != state[name].is_floating_point():
             raise UsageError(f"{path}: tensor {name!r} holds {tensor.dtype}, but the network's is {state[name].dtype}")
     return tensors
+
+
+def _with_mean(path: Path, preprocessing: Preprocessing, mean: torch.Tensor | None) -> Preprocessing:
+    if mean is None:
+        return preprocessing
+    try:
+        fields = preprocessing.model_dump() | {"mean_image": MeanImage.of(mean.float().numpy())}
+        return Preprocessing.model_validate(fields)
+    except ValueError as error:
+        raise UsageError(f"{path}: tensor {MEAN_IMAGE!r} does not fit the preprocessing in {DESCRIPTION}") from error
 
 
 def _write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:

@@ -51,10 +51,10 @@ def create(
             **options,
         )
     if published := find_published(weights):
-        _must_be_for(name, published.model.network, weights)  # before anything is fetched
+        must_be_for(name, published.model.network, weights)  # before anything is fetched
     bundle, remarks = open_weights(weights)
     given = bundle.network
-    _must_be_for(name, given.name, weights)
+    must_be_for(name, given.name, weights)
     for option, value in given.options.items():
         if options.get(option, value) != value:
             raise UsageError(f"{weights} needs {option}={value!r}, not {options[option]!r}")
@@ -72,8 +72,12 @@ def create(
     return network.to(torch.get_default_device())
 
 
-def _must_be_for(name: str, given: str, weights: str | Path) -> None:
-    """Make sure that weights of the network ``given`` are for the one asked for, perhaps under another name."""
+def must_be_for(name: str, given: str, weights: str | Path) -> None:
+    """Make sure that weights of the network ``given`` are for the one asked for, perhaps under another name.
+
+    Raises:
+        UsageError: they are not, or the catalog does not know the one asked for.
+    """
     asked, has = catalog.find(name), catalog.find(given)
     if (asked.builder, asked.options) != (has.builder, has.options):
         raise UsageError(f"{weights} holds weights of {given}, not of {name}: ask for {given}")

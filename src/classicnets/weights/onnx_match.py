@@ -289,6 +289,7 @@ class _Walk:
     def response_norm(self, module: ResponseNorm, path: str, name: str) -> str:
         alpha = module.alpha / module.size if module.divide_alpha else module.alpha
         node = self.node(path, name, "LRN", "Mul")
+        self.must_be(path, "groups", 1, module.groups)
         if node.op == "LRN":
             given = node.attributes
             self.must_be(path, "size", given["size"], module.size)

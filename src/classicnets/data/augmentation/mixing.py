@@ -35,7 +35,7 @@ class Mixed(NamedTuple):
             classes: how many there are.
             smoothing: the share that is spread evenly over all classes.
         """
-        rows = torch.zeros(len(self.labels), classes, device=self.labels.device)
+        rows = self.weights.new_zeros(len(self.labels), classes)
         rows.scatter_add_(1, self.labels[:, None], self.weights[:, None])
         rows.scatter_add_(1, self.others[:, None], 1 - self.weights[:, None])
         return rows * (1 - smoothing) + smoothing / classes

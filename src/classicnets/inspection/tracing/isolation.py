@@ -16,6 +16,7 @@ from torch.nn.parameter import is_lazy
 
 from classicnets.errors import UsageError
 from classicnets.inspection.modes import Precision, Run
+from classicnets.networks.chain import Chain
 
 Like = Callable[[torch.Tensor], torch.Tensor]
 """Makes a tensor of the same shape and dtype to run on."""
@@ -34,6 +35,7 @@ def undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: bool
 
     So are the random numbers that torch draws on the processor. Python's collector rests: a cycle that the forward
     leaves is freed after the block, not at a moment that depends on what else the program did. Threads take turns.
+    A `Chain` that recomputes rows in training keeps all it needs instead.
     """
     with _TURN:
         yield from _undisturbed(module, parts, training=training)
@@ -41,6 +43,8 @@ def undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: bool
 
 def _undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: bool) -> Iterator[None]:
     modes = [(part, part.training) for part in parts if part.training != training]
+    # What runs again would run on the module's own tensors: by then it has them back.
+    segments = [(part, part.segments) for part in parts if isinstance(part, Chain) and part.segments]
     kept = [(held, held.copy()) for part in parts if not _keeps_nothing(part) for held in _attributes(part)]
     drawn = torch.default_generator.get_state()
     collecting = gc.isenabled()
@@ -48,10 +52,14 @@ def _undisturbed(module: nn.Module, parts: Iterable[nn.Module], *, training: boo
     try:
         if modes:
             module.train(training)
+        for chain, _ in segments:
+            chain.recompute(())
         yield
     finally:
         for part, mode in modes:
             part.training = mode
+        for chain, kept_segments in segments:
+            chain.segments = kept_segments
         torch.default_generator.set_state(drawn)
         for held, before in kept:
             _restore(held, before)

@@ -1,0 +1,1 @@
+"""Optimizers that the papers used and PyTorch does not have."""

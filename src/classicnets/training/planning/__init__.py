@@ -1,0 +1,1 @@
+"""What training would take, before anything is trained."""

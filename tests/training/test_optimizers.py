@@ -1,0 +1,331 @@
+"""Optimizers of the papers against their formulas by hand, and LeNet-5's second derivatives against brute force."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from classicnets.errors import UsageError
+from classicnets.layers.activations import AMPLITUDE, SLOPE
+from classicnets.networks import create
+from classicnets.networks.chain import Chain
+from classicnets.training.optimizers.curvature import Curvatures, curvatures
+from classicnets.training.optimizers.levenberg_marquardt import LevenbergMarquardt
+from classicnets.training.optimizers.momentum import ScaledVelocity
+from classicnets.training.optimizers.rmsprop import RMSProp
+from classicnets.training.sections import Loss, Optimizer
+from classicnets.training.steps import limit_filters, loss_of, optimizer_of
+
+RATES = (0.1, 0.1, 0.01, 0.01, 0.2)
+GRADIENTS = (1.0, -0.5, 2.0, 0.25, -1.0)
+
+
+def walk(make: Callable[[list[nn.Parameter]], torch.optim.Optimizer]) -> list[float]:
+    """Where a weight that starts at 1 stands after each step along `GRADIENTS` at `RATES`."""
+    weight = nn.Parameter(torch.tensor(1.0, dtype=torch.float64))
+    optimizer = make([weight])
+    places = []
+    for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        weight.grad = torch.tensor(gradient, dtype=torch.float64)
+        optimizer.step()
+        places.append(weight.item())
+    return places
+
+
+class TestMomentum:
+    def test_is_alexnets_formula_though_the_rate_moves(self) -> None:
+        weight, velocity, by_hand = 1.0, 0.0, []
+        for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+            velocity = 0.9 * velocity - 0.0005 * rate * weight - rate * gradient
+            weight += velocity
+            by_hand.append(weight)
+        found = walk(lambda weights: ScaledVelocity(weights, lr=0.1, momentum=0.9, weight_decay=0.0005))
+        assert found == pytest.approx(by_hand, rel=1e-12)
+
+    def test_is_pytorchs_until_the_rate_moves(self) -> None:
+        plain = walk(lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.9))
+        scaled = walk(lambda weights: ScaledVelocity(weights, lr=0.1, momentum=0.9))
+        assert scaled[:2] == pytest.approx(plain[:2], rel=1e-12)
+        assert scaled[2] != pytest.approx(plain[2], rel=1e-3)
+
+    def test_goes_on_from_its_state(self) -> None:
+        weights = [nn.Parameter(torch.ones(3)) for _ in range(2)]
+        first = ScaledVelocity(weights[:1], lr=0.1, momentum=0.9)
+        weights[0].grad = torch.ones(3)
+        first.step()
+        second = ScaledVelocity(weights[1:], lr=0.1, momentum=0.9)
+        second.load_state_dict(copy.deepcopy(first.state_dict()))
+        weights[1].data.copy_(weights[0].data)
+        for optimizer, weight in zip((first, second), weights, strict=True):
+            optimizer.param_groups[0]["lr"] = 0.01
+            weight.grad = torch.ones(3)
+            optimizer.step()
+        assert torch.equal(*weights)
+
+
+class TestRMSProp:
+    def test_is_tensorflows_formula(self) -> None:
+        weight, square, velocity, by_hand = 1.0, 1.0, 0.0, []
+        for rate, gradient in zip(RATES, GRADIENTS, strict=True):
+            slope = gradient + 0.00004 * weight
+            square = 0.9 * square + 0.1 * slope**2
+            velocity = 0.9 * velocity + rate * slope / (square + 1.0) ** 0.5
+            weight -= velocity
+            by_hand.append(weight)
+        found = walk(
+            lambda weights: RMSProp(weights, lr=0.1, rho=0.9, momentum=0.9, epsilon=1.0, weight_decay=0.00004)
+        )
+        assert found == pytest.approx(by_hand, rel=1e-12)
+
+    def test_is_what_inception_v3_gets(self) -> None:
+        optimizer = optimizer_of(Optimizer(name="rmsprop", lr=0.045, epsilon=1.0), create("lenet5"))
+        assert isinstance(optimizer, RMSProp)
+        (group, *_) = optimizer.param_groups
+        assert (group["rho"], group["epsilon"], group["momentum"], group["lr"]) == (0.9, 1.0, 0.9, 0.045)
+
+
+class TestGroups:
+    def test_biases_learn_twice_as_fast_in_caffe(self) -> None:
+        net = create("lenet5_dense")
+        groups = optimizer_of(Optimizer(lr=0.01, bias_rate=2, weight_decay=0.0005), net).param_groups
+        found = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
+        for name, parameter in net.named_parameters():
+            assert found[id(parameter)] == ((0.02, 0.0) if name.endswith("bias") else (0.01, 0.0005)), name
+
+    @pytest.mark.parametrize("name", ["sgd", "adamw", "rmsprop"])
+    def test_a_rate_beyond_float32_is_refused_in_one_line(self, name: str) -> None:
+        with pytest.raises(ValueError, match="beyond what float32 can hold; take a smaller lr"):
+            Optimizer.model_validate({"name": name, "lr": 2e38})
+        Optimizer.model_validate({"name": name, "lr": 1e36})
+
+    def test_adamw_divides_by_what_its_beta_leaves(self) -> None:
+        with pytest.raises(ValueError, match="take a smaller lr"):
+            Optimizer(name="adamw", lr=1e38)
+
+
+class TestFilterLimit:
+    def test_scales_back_the_filters_that_exceed_it_and_no_others(self) -> None:
+        convolution = nn.Conv2d(2, 3, 3)
+        with torch.no_grad():
+            convolution.weight.copy_(torch.tensor([0.05, 0.1, 0.4])[:, None, None, None].expand(3, 2, 3, 3))
+        before = convolution.weight.detach().clone()
+        limit_filters(nn.Sequential(convolution), 0.1)
+        assert torch.equal(convolution.weight[0], before[0])
+        assert convolution.weight[2].square().mean().sqrt().item() == pytest.approx(0.1)
+        assert torch.allclose(convolution.weight[2] / before[2], torch.tensor(0.25))
+
+    def test_a_filter_of_zeros_stays(self) -> None:
+        convolution = nn.Conv2d(1, 1, 3)
+        nn.init.zeros_(convolution.weight)
+        limit_filters(convolution, 0.1)
+        assert not convolution.weight.any()
+
+
+def map_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return loss_of(Loss(name="maximum_a_posteriori", rubbish=3.0), logits, labels)
+
+
+def by_name(network: Chain, found: Curvatures) -> dict[str, torch.Tensor]:
+    return {name: found[parameter] for name, parameter in network.named_parameters()}
+
+
+@pytest.fixture(scope="module")
+def net() -> Chain:
+    """LeNet-5 in float64 whose F6 stands near the targets, so that no class's part in the loss vanishes."""
+    torch.manual_seed(0)
+    network = create("lenet5").double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(3)
+        network.get_submodule("OUTPUT").targets.mul_(0.1)  # type: ignore[operator]  # a tensor
+    return network
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(3, 1, 32, 32, generator=generator, dtype=torch.float64)
+    return images, torch.tensor([4, 0, 7])
+
+
+@pytest.fixture(scope="module")
+def found(net: Chain, sample: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return by_name(net, curvatures(net, map_loss, *sample))
+
+
+class TestCurvature:
+    def test_of_the_last_layer_is_the_exact_gauss_newton_diagonal(
+        self, net: Chain, sample: tuple[torch.Tensor, torch.Tensor], found: dict[str, torch.Tensor]
+    ) -> None:
+        """One unit, one weight: nothing is dropped. Brute force: J^T H J of each image, J and H by autograd."""
+        linear_layer = net.get_submodule("F6.linear")
+        assert isinstance(linear_layer, nn.Linear)
+        images, labels = sample
+        exact = torch.zeros_like(linear_layer.weight)
+        for image, label in zip(images, labels, strict=True):
+            arrives = net.upto("C5")(image[None]).flatten().detach()
+
+            def units(weight: torch.Tensor, arrives: torch.Tensor = arrives) -> torch.Tensor:
+                return AMPLITUDE * torch.tanh(SLOPE * (weight @ arrives + linear_layer.bias))
+
+            def of_units(leaves: torch.Tensor, label: torch.Tensor = label) -> torch.Tensor:
+                return map_loss(net.get_submodule("OUTPUT")(leaves[None]), label[None])
+
+            jacobian = torch.autograd.functional.jacobian(units, linear_layer.weight.detach())
+            second = torch.autograd.functional.hessian(of_units, units(linear_layer.weight.detach()).detach())
+            exact += torch.einsum("ucd,uv,vcd->cd", jacobian, second, jacobian) / len(images)
+        assert exact.min() >= 0
+        torch.testing.assert_close(found["F6.linear.weight"], exact, rtol=1e-5, atol=1e-12)
+
+    def test_is_the_papers_recursion_connection_by_connection(
+        self, net: Chain, sample: tuple[torch.Tensor, torch.Tensor], found: dict[str, torch.Tensor]
+    ) -> None:
+        """Unfolded into plain sums over connections, from the loss down to C1, without convolutions or autograd."""
+        expected: dict[str, torch.Tensor] = {}
+        for image, label in zip(*sample, strict=True):
+            for name, value in unfolded(net, image, int(label)).items():
+                expected[name] = expected.get(name, torch.zeros_like(value)) + value / len(sample[1])
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}")
+
+    @pytest.mark.parametrize("loss", ["maximum_a_posteriori", "minimum_distance", "cross_entropy"])
+    def test_is_never_negative(self, loss: str, sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+        network = create("lenet5").double()
+        section = Loss.model_validate({"name": loss})
+        values = curvatures(network, lambda logits, labels: loss_of(section, logits, labels), *sample)
+        assert all(bool((value >= 0).all()) and bool(value.isfinite().all()) for value in values.values())
+
+    def test_of_the_head_under_cross_entropy_is_the_exact_hessian_diagonal(
+        self, sample: tuple[torch.Tensor, torch.Tensor]
+    ) -> None:
+        torch.manual_seed(0)
+        network = create("lenet5_dense").double()
+        layer = network.get_submodule("OUTPUT")
+        assert isinstance(layer, nn.Linear)
+        images, labels = sample
+        arrives = network.upto("F6")(images).detach()
+
+        def whole(weight: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(arrives @ weight.view(10, 84).T + layer.bias.detach(), labels)
+
+        exact = torch.diagonal(torch.autograd.functional.hessian(whole, layer.weight.detach().flatten()))
+        values = curvatures(network, F.cross_entropy, images, labels)
+        torch.testing.assert_close(values[layer.weight].flatten(), exact)
+
+    def test_of_chunks_is_that_of_the_whole(self, net: Chain, sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+        images, labels = (part.repeat(70, *(1,) * (part.dim() - 1)) for part in sample)
+        whole = by_name(net, curvatures(net, map_loss, images, labels))
+        part = by_name(net, curvatures(net, map_loss, *sample))
+        for name, value in whole.items():
+            torch.testing.assert_close(value, part[name])
+
+    def test_of_frozen_rows_is_left_out(self, sample: tuple[torch.Tensor, torch.Tensor]) -> None:
+        network = create("lenet5").double().freeze(upto="C5")
+        assert set(curvatures(network, map_loss, *sample)) == set(network.get_submodule("F6").parameters())
+
+    def test_other_networks_are_refused(self) -> None:
+        network = create("resnet8_cifar")
+        with pytest.raises(UsageError, match=r"no rule for BatchNorm2d \(row conv1 of resnet8_cifar\)"):
+            curvatures(network, F.cross_entropy, torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.int64))
+
+
+def unfolded(net: Chain, image: torch.Tensor, label: int) -> dict[str, torch.Tensor]:
+    """Appendix C for one image, written out in sums over the connections of LeNet-5."""
+    weights = {name: parameter.detach() for name, parameter in net.named_parameters()}
+    outputs = {"": image}
+    for row in net.rows[:-1]:
+        outputs[row] = net.upto(row)(image[None])[0].detach()
+    slopes = {row: SLOPE * (AMPLITUDE - outputs[row] ** 2 / AMPLITUDE) for row in outputs if row}  # f' from f
+    # The loss by F6: y = |x - w|^2, E = y_D + log(exp(-j) + sum exp(-y)).
+    targets = net.get_submodule("OUTPUT").targets
+    assert isinstance(targets, torch.Tensor)
+    apart = outputs["F6"] - targets
+    shares = torch.softmax(torch.cat([-(apart**2).sum(1), torch.tensor([-3.0], dtype=torch.float64)]), 0)[:-1]
+    first = 2 * apart
+    mean = (shares[:, None] * first).sum(0)
+    spread = (shares[:, None] * first**2).sum(0) - mean**2
+    by_output = 2 * (1 - shares.sum()) + spread
+    del label  # it is in the first derivative alone
+    found: dict[str, torch.Tensor] = {}
+    above = by_output * slopes["F6"] ** 2
+    below = outputs["C5"].flatten()
+    found["F6.linear.weight"] = above[:, None] * below[None] ** 2
+    found["F6.linear.bias"] = above
+    above = ((weights["F6.linear.weight"] ** 2).T @ above) * slopes["C5"].flatten() ** 2
+    below, kernel = outputs["S4"], weights["C5.convolution.weight"]
+    found["C5.convolution.weight"] = above[:, None, None, None] * below[None] ** 2
+    found["C5.convolution.bias"] = above
+    by_maps = torch.einsum("o,oihw->ihw", above, kernel**2)
+    by_maps = subsampled("S4", by_maps * slopes["S4"] ** 2, outputs["C3"], weights, found) * slopes["C3"] ** 2
+    reads = [(out, read) for out, row in enumerate(net.get_submodule("C3.convolution").table) for read in row]  # type: ignore[arg-type,union-attr]
+    by_maps = convolved("C3", by_maps, outputs["S2"], reads, weights, found)
+    by_maps = subsampled("S2", by_maps * slopes["S2"] ** 2, outputs["C1"], weights, found) * slopes["C1"] ** 2
+    convolved("C1", by_maps, outputs[""], [(out, 0) for out in range(6)], weights, found)
+    return found
+
+
+def subsampled(
+    row: str,
+    above: torch.Tensor,
+    below: torch.Tensor,
+    weights: dict[str, torch.Tensor],
+    found: dict[str, torch.Tensor],
+) -> torch.Tensor:
+    coefficient = weights[f"{row}.subsampling.coefficient"]
+    of_coefficient, by_inputs = torch.zeros_like(coefficient), torch.zeros_like(below)
+    channels, height, width = above.shape
+    for y in range(height):
+        for x in range(width):
+            block = below[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
+            of_coefficient += above[:, y, x] * block.sum((1, 2)) ** 2
+            by_inputs[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2] = (coefficient**2 * above[:, y, x])[:, None, None]
+    found[f"{row}.subsampling.coefficient"] = of_coefficient
+    found[f"{row}.subsampling.bias"] = above.sum((1, 2))
+    assert channels == len(coefficient)
+    return by_inputs
+
+
+def convolved(
+    row: str,
+    above: torch.Tensor,
+    below: torch.Tensor,
+    reads: list[tuple[int, int]],
+    weights: dict[str, torch.Tensor],
+    found: dict[str, torch.Tensor],
+) -> torch.Tensor:
+    """Kernels lie one after the other, ``reads`` says between which maps; each of 5x5."""
+    kernels = weights[f"{row}.convolution.weight"].reshape(-1, 5, 5)
+    of_kernels, by_inputs = torch.zeros_like(kernels), torch.zeros_like(below)
+    height, width = above.shape[1:]
+    for number, (out, read) in enumerate(reads):
+        for v in range(5):
+            for u in range(5):
+                seen = below[read, v : v + height, u : u + width]
+                of_kernels[number, v, u] = (above[out] * seen**2).sum()
+                by_inputs[read, v : v + height, u : u + width] += kernels[number, v, u] ** 2 * above[out]
+    found[f"{row}.convolution.weight"] = of_kernels.view_as(weights[f"{row}.convolution.weight"])
+    found[f"{row}.convolution.bias"] = above.sum((1, 2))
+    return by_inputs
+
+
+class TestLevenbergMarquardt:
+    def test_a_step_is_the_formula(self) -> None:
+        weight = nn.Parameter(torch.tensor([1.0, 1.0], dtype=torch.float64))
+        optimizer = LevenbergMarquardt([weight], lr=0.0005, damping=0.02)
+        optimizer.heed({weight: torch.tensor([0.0, 0.48], dtype=torch.float64)})
+        weight.grad = torch.tensor([2.0, 2.0], dtype=torch.float64)
+        optimizer.step()
+        assert weight.tolist() == pytest.approx([1 - 0.0005 / 0.02 * 2, 1 - 0.0005 / 0.5 * 2])
+
+    def test_its_curvature_is_part_of_its_state(self) -> None:
+        weight = nn.Parameter(torch.ones(2))
+        optimizer = LevenbergMarquardt([weight], lr=0.1, damping=0.02)
+        optimizer.heed({weight: torch.tensor([1.0, 2.0])})
+        other = LevenbergMarquardt([weight], lr=0.1, damping=0.02)
+        other.load_state_dict(optimizer.state_dict())
+        assert other.state[weight]["curvature"].tolist() == [1.0, 2.0]
