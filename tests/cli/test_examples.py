@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from classicnets.cli import compare, data, draw, networks, plan, train, use
+from classicnets.cli import compare, data, draw, features, networks, plan, report, train, use
 from classicnets.training.run import Run
 from tests.cli.command import Command
 
@@ -20,8 +20,11 @@ COMMANDS: list[Callable[..., Any]] = [
     draw.draw,
     plan.plan,
     train.train,
+    report.report,
     use.evaluate,
     use.predict,
+    features.features,
+    features.probe,
     data.list_,
     data.get,
     data.check,
@@ -51,7 +54,7 @@ def test_example(
     arguments = example(of)
     if of is train.train:
         arguments += ["--epochs", "1"]
-    if of in (use.evaluate, use.predict):
+    if of in (use.evaluate, use.predict, report.report, features.features, features.probe):
         (tmp_path / "runs").mkdir()
         (tmp_path / "runs" / "first").symlink_to(run.folder)
         (photos / "d.jpg").rename(tmp_path / "photo.jpg")

@@ -102,6 +102,18 @@ def test_the_split_does_not_depend_on_where_the_folder_lies(
     assert [path.relative_to(photos) for path in one] == [path.relative_to(elsewhere) for path in other]
 
 
+def test_the_split_is_the_one_that_bundles_were_trained_with(tmp_path: Path) -> None:
+    for name, count in (("ant", 7), ("bee café", 12), ("cow", 2), ("dog", 23)):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        for at in range(count):
+            (tmp_path / name / ("inner" if at % 5 == 3 else ".") / f"{at}.png").touch()
+    test = files(open_folder(tmp_path, seed=7).test).paths
+    assert [path.relative_to(tmp_path).as_posix() for path in test] == [
+        *("ant/1.png", "bee café/11.png", "bee café/2.png", "cow/0.png", "dog/0.png", "dog/10.png", "dog/19.png"),
+        *("dog/22.png", "dog/inner/3.png"),
+    ]
+
+
 def test_the_seed_decides_the_split(photos: Path) -> None:
     splits = {tuple(files(open_folder(photos, seed=seed).test).paths) for seed in range(8)}
     assert len(splits) > 4

@@ -71,3 +71,15 @@ def test_gradients_are_right_also_where_all_is_dark() -> None:
     assert dark.grad is not None
     torch.testing.assert_close(dark.grad, torch.full_like(dark, 2.0**-0.75))
     assert not layer(dark).any()
+
+
+def test_no_sum_crosses_from_one_group_into_the_next() -> None:
+    maps = 40 * torch.randn(2, 12, 3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    alone = ResponseNorm()
+    found = ResponseNorm(groups=2)(maps)
+    assert torch.equal(found, torch.cat([alone(half) for half in maps.chunk(2, dim=1)], dim=1))
+    across = alone(maps)
+    # Two maps on either side of the cut see over it.
+    assert [torch.equal(found[:, place], across[:, place]) for place in range(12)] == [True] * 4 + [False] * 4 + [
+        True
+    ] * 4

@@ -22,6 +22,7 @@ TOTALS = [
     ("alexnet", {"input_size": 224}, 60_965_224, 724_406_816),
     ("alexnet", {"gpus": 1}, 59_798_312, 391_514_384),
     ("alexnet", {"response_norm": "none"}, 60_965_224, 724_406_816),
+    ("alexnet", {"norm_over": "tower"}, 60_965_224, 724_406_816),
     ("alexnet", {"head": "convolutional"}, 60_965_224, 724_406_816),
     ("alexnet_single", {}, 62_378_344, 1_135_256_096),
     ("alexnet_single", {"order": "pool_norm"}, 62_378_344, 1_135_256_096),
@@ -370,6 +371,7 @@ def test_an_image_smaller_than_a_window_is_refused() -> None:
     ("name", "options", "message"),
     [
         ("alexnet", {"gpus": 3}, "gpus must be 1 or 2, not 3"),
+        ("alexnet", {"norm_over": "map"}, "norm_over must be layer or tower, not 'map'"),
         (
             "alexnet",
             {"response_norm": "torch"},

@@ -178,7 +178,9 @@ def test_resnet1202_trains_in_a_fraction_of_the_memory() -> None:
 def test_a_trace_and_an_inspection_keep_everything_and_leave_the_network_as_it_was() -> None:
     network = create("resnet8_cifar").recompute([("conv1", "conv2_1")])
     shape = (2, 3, 32, 32)
-    one, other = (training_trace(net, shape, aux=False, precision="float32") for net in (network, build("resnet8_cifar")))
+    one, other = (
+        training_trace(net, shape, aux=False, precision="float32") for net in (network, build("resnet8_cifar"))
+    )
     assert len(one.operations) == len(other.operations)
     assert network.segments == (("conv1", "conv2_1"),)
     assert all(weight.grad is None for weight in network.parameters())
@@ -219,7 +221,12 @@ class TestChoice:
 
     def test_a_segment_never_ends_where_the_next_row_works_in_its_memory(self) -> None:
         table = rows(
-            conv1=convolution(4, 3), relu1=relu(), conv2=convolution(8, 3), flat=flatten(), dropout=dropout(0.5), fc=linear()
+            conv1=convolution(4, 3),
+            relu1=relu(),
+            conv2=convolution(8, 3),
+            flat=flatten(),
+            dropout=dropout(0.5),
+            fc=linear(),
         )
         network = Chain(Design(rows=table, input_shape=(3, 8, 8), num_classes=3))
         costs = step_costs(training_trace(network, (2, 3, 8, 8), aux=False, precision="float32"))

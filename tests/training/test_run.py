@@ -58,6 +58,8 @@ class TestFolder:
         assert found == {
             "recipe.yaml",
             "metrics.csv",
+            "steps.csv",
+            "starts.json",
             "report.html",
             "bundle/model.safetensors",
             "bundle/model.json",

@@ -33,7 +33,9 @@ from classicnets.training.shipped import (
 )
 
 PAPERS = [name for name in shipped_recipes() if name.endswith("/paper")]
-SOURCE = re.compile(r"section|appendix|figure|release|recalled|torch|training reference|first paper|images of|1998|its ")
+SOURCE = re.compile(
+    r"section|appendix|figure|release|recalled|torch|training reference|first paper|images of|1998|its "
+)
 
 # A network of each family, and what makes it small enough for two steps of a test.
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from classicnets.cli.loading import load, seed_of
+from classicnets.cli.loading import load, trained_on
 from classicnets.cli.options import NO_VALUE, AsJson, DataDir, HtmlFile, Weights
 from classicnets.cli.output import as_json, console, messages, progress_bar, say, table
 from classicnets.errors import UsageError, check_choice
@@ -85,7 +85,7 @@ def features(
     if data is None:
         pictures = pictures_at(_no_standard_input(find_images(images or ())))
     else:
-        pictures = pictures_of(_open(data, loaded, data_dir), part)
+        pictures = pictures_of(_open(data, loaded, data_dir), part)  # type: ignore[arg-type]  # checked above
     dense = Dense(tuple(scale), _combine(combine)) if scale else None
     with progress_bar("looking") as bar:
         bar.begin(pictures.total)
@@ -139,7 +139,7 @@ def probe(
     named = tuple(at or (loaded.network.rows[-2],))
     wanted = Wanted(at=named, pool=pool, unit_length=unit_length)  # type: ignore[arg-type]  # checks itself
     wanted.rows(loaded)
-    data = data or _trained_on(loaded, bundle)
+    data = data or trained_on(loaded, bundle)
     opened = _open(data, loaded, data_dir)
     if learn_from is not None:
         from classicnets.data.statistics import some
@@ -153,7 +153,7 @@ def probe(
     with progress_bar("learning", unit="probes") as bar:
         probes = probe_rows(
             found,
-            classifiers=classifiers if classifier == "both" else (classifier,),  # type: ignore[arg-type]  # checked
+            classifiers=classifiers if classifier == "both" else (classifier,),
             standardise=not unit_length,
             seed=seed,
             begin=bar.begin,
@@ -175,15 +175,9 @@ def probe(
 
 def _open(data: str, bundle: "Bundle", data_dir: Path | None) -> "DataSet":
     from classicnets.data.sets import open_data
+    from classicnets.evaluation.evaluate import seed_of
 
     return open_data(data, data_dir=data_dir, seed=seed_of(bundle))
-
-
-def _trained_on(bundle: "Bundle", reference: str) -> str:
-    data = bundle.training.get("data")
-    if not isinstance(data, str):
-        raise UsageError(f"{reference} does not say what it was trained on; give --data")
-    return data
 
 
 def _combine(given: str) -> "Combine":

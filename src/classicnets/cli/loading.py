@@ -19,13 +19,13 @@ def load(reference: str) -> "Bundle":
         )
 
 
-def seed_of(bundle: "Bundle") -> int:
-    """The seed that held images of a folder out when the bundle was trained.
+def trained_on(bundle: "Bundle", reference: str) -> str:
+    """The data that a bundle was trained on, for a command that was given none.
 
     Raises:
-        UsageError: the bundle's summary says something that is none.
+        UsageError: the bundle does not say.
     """
-    seed = bundle.training.get("seed", 0)
-    if not isinstance(seed, int):
-        raise UsageError(f"the bundle says that it was trained with seed {seed!r}, which is no whole number")
-    return seed
+    data = bundle.training.get("data")
+    if not isinstance(data, str):
+        raise UsageError(f"{reference} does not say what it was trained on; give --data")
+    return data

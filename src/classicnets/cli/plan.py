@@ -1,5 +1,6 @@
 """`plan`: what training would take, before it is begun."""
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,9 @@ def plan(
     epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Passes through the training images.")] = None,
     batch: Annotated[int | None, typer.Option(metavar="N", min=1, help="Images a step, of all devices.")] = None,
     accumulate: Annotated[int | None, typer.Option(metavar="N", min=1, help="Pieces that a batch is taken in.")] = None,
-    precision: Annotated[str | None, typer.Option(metavar="NAME", help="fp32, bf16 or auto.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="NAME", help="fp32 or bf16; auto is what `train` takes here, fp32 elsewhere.")
+    ] = None,
     optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="sgd, adamw or rmsprop.")] = None,
     recompute: Annotated[
         str | None, typer.Option(metavar="HOW", help="Rows run again to hold less memory, as `train` takes it.")
@@ -81,6 +84,8 @@ def plan(
         }
         wanted = {name: value for name, value in given.items() if value is not None}
         chosen = _recipe(network, recipe, wanted, set_)
+        if chosen.precision == "auto" and (rate is not None or machine is not None):
+            chosen = chosen.model_copy(update={"precision": "fp32"})  # what is fast here is not what is fast there
         shared: StrategyName = "fsdp" if strategy is Strategy.FSDP else "ddp"
         job = _job(network, chosen, read_input(input_size), data_size, devices, shared, link)
         step = traced(job)
@@ -158,10 +163,13 @@ def _rate(job: "Job", step: "Step", rate: float | None, machine: str | None, uti
 
 
 def _print(job: "Job", found: "Plan", decoded: "Rate | None") -> None:
+    from classicnets.training.recompute import precision_of
+
     recipe, memory, exchange = job.recipe, found.memory, found.exchange
     shape = " x ".join(map(str, job.images[1:]))
     together = f"{job.devices} devices ({job.strategy})" if job.devices > 1 else "1 device"
-    say(f"{job.network.name}  input {shape}, {count(job.data_size)} images, {together}", style="bold")
+    numbers = "bf16" if precision_of(recipe) == "mixed" else "fp32"
+    say(f"{job.network.name}  input {shape}, {count(job.data_size)} images, {together}, {numbers}", style="bold")
     made = table("", "", "")
     made.show_header = False
     pieces = f" in {recipe.accumulate} pieces" if recipe.accumulate > 1 else ""
@@ -189,12 +197,17 @@ def _print(job: "Job", found: "Plan", decoded: "Rate | None") -> None:
     if decoded is not None:
         from classicnets.training.planning.plan import IMAGE_BYTES
 
-        cores = -(-found.images_per_second // decoded.images_per_second)
-        made.add_row("reading", rate, f"{size(found.images_per_second * IMAGE_BYTES)}/s, decoded by {cores:.0f} cores")
+        cores = _cores(found, decoded)
+        by = f"{cores} core{'s' if cores > 1 else ''}"
+        made.add_row("reading", rate, f"{size(found.images_per_second * IMAGE_BYTES)}/s, decoded by {by}")
     else:
         made.add_row("reading", rate, "from memory")
     console().print(made)
     say("")
+
+
+def _cores(found: "Plan", decoded: "Rate") -> int:
+    return math.ceil(found.images_per_second / decoded.images_per_second)
 
 
 def _range(ends: tuple[float, ...], decimals: int = 2) -> str:
@@ -220,6 +233,9 @@ def _as_dict(job: "Job", found: "Plan", rate: "Rate", decoded: "Rate | None", as
         "assumptions": assumed,
     }
     if decoded is not None:
-        cores = int(-(-found.images_per_second // decoded.images_per_second))
-        content["decoding"] = {"images_per_second": decoded.images_per_second, "source": decoded.source, "cores": cores}
+        content["decoding"] = {
+            "images_per_second": decoded.images_per_second,
+            "source": decoded.source,
+            "cores": _cores(found, decoded),
+        }
     return content

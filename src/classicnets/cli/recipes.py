@@ -45,6 +45,6 @@ def recipes(
         as_json([{"name": each, **about.model_dump(mode="json")} for each, about in known.items()])
     else:
         made = table("recipe", "what", "unsaid", numbers=("unsaid",))
-        for each, about in known.items():
-            made.add_row(each, about.what, str(len(about.unsaid) or ""))
+        for each, head in known.items():
+            made.add_row(each, head.what, str(len(head.unsaid) or ""))
         console().print(made)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from classicnets.cli.loading import load, trained_on
 from classicnets.cli.options import NO_VALUE, AsJson, DataDir, Weights
 from classicnets.cli.output import as_json, console, messages, progress_bar, result, say
 from classicnets.errors import UsageError
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from classicnets.evaluation.predict import Prediction
     from classicnets.evaluation.protocols.protocol import Protocol
     from classicnets.evaluation.protocols.testing import Member, Tested
-    from classicnets.weights.bundle import Bundle
 
 
 def evaluate(
@@ -66,8 +66,8 @@ def evaluate(
     given = protocol or ["center"]
     protocols = read_protocols(given)
     others = ensemble or []
-    bundles = [_load(reference) for reference in (bundle, *others)]
-    data = data or _trained_on(bundles[0], bundle)
+    bundles = [load(reference) for reference in (bundle, *others)]
+    data = data or trained_on(bundles[0], bundle)
     opened = open_to_test(bundles, data, data_dir=data_dir)
     if reestimate_batch_norm is not None:
         with messages().status("measuring batch normalisation"):
@@ -104,7 +104,7 @@ def predict(
         from classicnets.evaluation.predict import find_images
         from classicnets.evaluation.predict import predict as predict_images
 
-    loaded = _load(bundle)
+    loaded = load(bundle)
     found = find_images(images)
     width = max(len(path) for path in found)
     unreadable = 0
@@ -120,22 +120,6 @@ def predict(
             bar.add(1)
     if unreadable:
         raise UsageError(f"{unreadable} of {len(found)} images could not be read")
-
-
-def _load(reference: str) -> "Bundle":
-    with messages().status("loading") as status:
-        from classicnets.weights.loading import load_bundle
-
-        return load_bundle(
-            reference, progress=lambda received: status.update(f"fetching: {received / 1e6:,.0f} MB are here")
-        )
-
-
-def _trained_on(bundle: "Bundle", reference: str) -> str:
-    data = bundle.training.get("data")
-    if not isinstance(data, str):
-        raise UsageError(f"{reference} does not say what it was trained on; give --data")
-    return data
 
 
 def _possible(protocols: "Iterable[Protocol]", members: "Iterable[Member]", given: list[str]) -> "list[Protocol]":

@@ -159,5 +159,7 @@ class Schedule(Settings):
         if any(drop > self.length for drop in self.drops):
             raise ValueError(f"milestones go up to {max(self.drops):g}, but the run ends at {self.length:g} (length)")
         if self.table and abs(self.ends[-1] - self.length) > 1e-6 * self.length:
-            raise ValueError(f"the lines of table last {self.ends[-1]:g} together, but the run {self.length:g} (length)")
+            raise ValueError(
+                f"the lines of table last {self.ends[-1]:g} together, but the run {self.length:g} (length)"
+            )
         return self

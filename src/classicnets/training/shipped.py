@@ -138,8 +138,7 @@ def find_recipe(given: str, network: str | None = None) -> str:
         family = catalog.find(network).family
         own = ", ".join(name for name in names if name.startswith(f"{family}/")) or "none"
         raise UsageError(
-            f"there is no recipe {given} for {network}; its family {family} has: {own};"
-            " `classicnets recipes` lists all"
+            f"there is no recipe {given} for {network}; its family {family} has: {own}; `classicnets recipes` lists all"
         )
     raise UsageError(f"no recipe {given!r}{near(given, names)}; `classicnets recipes` lists them; a file ends in .yaml")
 
@@ -171,7 +170,9 @@ def _resolved(file: Mapping[str, Any], network: str | None, source: str) -> Reci
 def _only(file: Mapping[str, Any], source: str) -> dict[str, dict[str, Any]]:
     only = file.get("only") or {}
     if not isinstance(only, dict) or not all(isinstance(special, dict) for special in only.values()):
-        raise UsageError(f"{source}: only: should be a mapping of networks to fields, such as {{'*_bn': {{epochs: 5}}}}")
+        raise UsageError(
+            f"{source}: only: should be a mapping of networks to fields, such as {{'*_bn': {{epochs: 5}}}}"
+        )
     return only
 
 

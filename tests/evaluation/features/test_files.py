@@ -51,20 +51,20 @@ def test_of_one_part(photo_bundle: Bundle, tmp_path: Path, part: Any) -> None:
 class Parts(NamedTuple):
     """Rows of numbers that tell where they stand."""
 
-    count: int
+    total: int
     length: int
     at_once: int
 
     def table(self) -> Table:
         return Table(
-            small={"labels": np.arange(self.count)},
-            large={"a": (self.count, self.length), "b": (self.count, 1)},
+            small={"labels": np.arange(self.total)},
+            large={"a": (self.total, self.length), "b": (self.total, 1)},
             about={"what": "numbers"},
         )
 
     def come(self) -> Iterator[Mapping[str, np.ndarray]]:
-        for begin in range(0, self.count, self.at_once):
-            rows = np.arange(begin, min(begin + self.at_once, self.count), dtype=np.float32)[:, None]
+        for begin in range(0, self.total, self.at_once):
+            rows = np.arange(begin, min(begin + self.at_once, self.total), dtype=np.float32)[:, None]
             yield {"a": rows + np.zeros((1, self.length), dtype=np.float32), "b": -rows}
 
 

@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_digits
 
 from classicnets.errors import UsageError
 from classicnets.networks import create
@@ -21,6 +24,7 @@ FIELDS: dict[str, Any] = {
     "network": "alexnet",
     "options": {"input_size": 67, "first_weights": "modern"},
     "in_channels": 1,
+    "workers": 0,
     "data": "digits",
     "steps": 3,
     "batch_size": 8,
@@ -31,8 +35,10 @@ FIELDS: dict[str, Any] = {
 
 
 def test_ends_in_the_weights_of_one_process(tmp_path: Path) -> None:
+    write_digits(tmp_path / "digits")
+    fields = FIELDS | {"data": f"folder:{tmp_path / 'digits'}"}
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(json.dumps(FIELDS))
+    recipe.write_text(json.dumps(fields))
     command = (
         "train",
         "--recipe",
@@ -51,15 +57,15 @@ def test_ends_in_the_weights_of_one_process(tmp_path: Path) -> None:
     alone = run(tmp_path / "alone", read_fields(tmp_path / "towers" / "recipe.yaml"))
 
     torch.manual_seed(0)
-    before = create("alexnet", num_classes=10, in_channels=1, **FIELDS["options"]).state_dict()
+    before = create("alexnet", num_classes=4, in_channels=1, **FIELDS["options"]).state_dict()
     found, wanted = weights(tmp_path / "towers"), weights(tmp_path / "alone")
     assert found.keys() == wanted.keys() == before.keys()
     for name, weight in wanted.items():
         moved = (weight - before[name]).abs().max()
         assert moved > 0, name
         assert (found[name] - weight).abs().max() < 1e-3 * moved, name
-    assert told["images"] == 360
-    assert told["top1_error"] == pytest.approx(alone.evaluation.top1_error, abs=0.6)
+    assert told["images"] == 8
+    assert told["top1_error"] == alone.evaluation.top1_error
     assert bundle.load(tmp_path / "towers" / "bundle").training["devices"] == "two towers"
     assert (tmp_path / "towers" / "report.html").stat().st_size > 10_000
     assert len((tmp_path / "towers" / "metrics.csv").read_text().splitlines()) == 2
@@ -93,14 +99,14 @@ def test_towers_keep_no_checkpoints(tmp_path: Path) -> None:
     )
 
 
-def test_split_prints_what_crosses(tmp_path: Path) -> None:
-    ended = classicnets("split", "alexnet", "--towers", "--json", folder=tmp_path)
-    assert json.loads(ended.stdout)["bytes"] == 75_919_360
-    ended = classicnets("split", "vgg16", "--stages", "3", "--json", folder=tmp_path)
-    assert len(json.loads(ended.stdout)["cuts"]) == 2
-    ended = classicnets("split", "vgg16", "--towers", "--cut", "pool3", folder=tmp_path)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: --towers is one way to split a network, --cut another; give one of them\n"
+def write_digits(folder: Path) -> None:
+    """Scanned digits, 0 to 3: six of each to learn from, two to test on."""
+    digits = load_digits()
+    for digit in range(4):
+        for number, pixels in enumerate(digits.images[digits.target == digit][:8]):
+            place = folder / ("train" if number < 6 else "test") / str(digit) / f"{number}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((pixels * 15).astype(np.uint8)).save(place)
 
 
 def classicnets(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from classicnets.training.checkpoints import checkpoints
-from tests.training.scale.together import quietly, read_losses, run_together
+from tests.training.scale.together import WORKER, free_port, quietly, read_losses, run_together
 from tests.training.small_runs import LENET5, run, weights
 
 # Batch normalisation, random crops, mixed pairs of images, an average of the weights. 1,437 images make 11 batches of
@@ -72,6 +72,20 @@ def test_processes_of_this_machine_say_one_thing_between_them(tmp_path: Path) ->
     assert told["images"] == 360
     assert told["bundle"] == str(tmp_path / "run" / "bundle")
     assert ended.stderr.count("epoch 1/1") == 1
+
+
+def test_tasks_of_slurm_are_processes_too(alone: Path, tmp_path: Path) -> None:
+    tasks = []
+    job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0"}
+    job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1", "MASTER_PORT": str(free_port())}
+    command = [sys.executable, WORKER, str(tmp_path / "losses"), *ARGUMENTS, *DOUBLE, "--out", str(tmp_path / "run")]
+    for number in range(2):
+        environment = quietly() | job | {"SLURM_PROCID": str(number), "SLURM_LOCALID": str(number)}
+        tasks.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for task in tasks:
+        _, messages = task.communicate(timeout=300)
+        assert task.returncode == 0, messages
+    assert read_losses(tmp_path / "losses") == pytest.approx(read_losses(alone / "losses"), rel=1e-9)
 
 
 def _train(processes: int, folder: Path, *extra: str, die_at: int | None = None) -> None:

@@ -8,9 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.scale.hosts import two_hosts
-from tests.training.scale.together import free_port, read_losses
+from tests.training.scale.together import WORKER, free_port, read_losses
 
-WORKER = str(Path(__file__).with_name("together.py"))
 ARGUMENTS = (
     *("train", "resnet8_cifar", "--data", "digits", "--epochs", "2", "--restartable"),
     *("--set", "options.input_size=8", "--set", "batch_size=128", "--set", "augmentation.pad=1"),

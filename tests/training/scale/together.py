@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _DIE_AT = "CLASSICNETS_TEST_DIES_AT"
+WORKER = __file__
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 
 

@@ -81,7 +81,12 @@ class TestFrozen:
         network = settle(create("resnet8_cifar"), Transfer(weights="w", freeze_upto="conv3_x")).train()
         assert [row for row in network.rows if row in network.frozen] == ["conv1", "conv2_1", "conv3_1"]
         kept: list[torch.Size] = []
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.shape) or tensor, lambda x: x):
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept.append(tensor.shape)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             network(torch.randn(2, 3, 32, 32)).sum().backward()
         # What leaves conv3_x, 32 maps of 16x16, is the first that is kept: conv1 and conv2 would keep 32x32.
         assert kept

@@ -98,7 +98,8 @@ class TestFields:
         fields, _ = begin_with({"data": "digits", "in_channels": 1, "transfer": {"weights": str(weights)}})
         recipe = complete(fields)
         assert recipe.preprocessing is not None
-        assert (recipe.preprocessing.channels, recipe.preprocessing.mean) == (1, pytest.approx((0.4,)))
+        assert recipe.preprocessing.channels == 1
+        assert recipe.preprocessing.mean == pytest.approx((0.4,))
 
     def test_a_mean_image_of_another_size_gives_way_to_the_means_of_its_channels(self, tmp_path: Path) -> None:
         mean = np.zeros((40, 40, 3), dtype=np.float32) + np.array([0.1, 0.2, 0.3], dtype=np.float32)

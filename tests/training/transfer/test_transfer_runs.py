@@ -79,7 +79,7 @@ def test_a_bundle_made_so_is_a_source_again_and_keeps_its_head(finished: Run, da
 
 class TestResume:
     def _die(self, folder: Path, recipe: Path, step: int) -> None:
-        arguments = ["train", "--recipe", str(recipe), "--out", str(folder), "--set", "checkpoint_steps=2"]
+        arguments = ["train", "--recipe", str(recipe), "--out", str(folder)]
         died = subprocess.run(
             [sys.executable, "-c", DYING, "step", str(step), *arguments],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -105,10 +105,10 @@ class TestResume:
         self, finished: Run, source: Path, tmp_path: Path
     ) -> None:
         own = shutil.copytree(source, tmp_path / "own")
-        text = (finished.folder / "recipe.yaml").read_text().replace(str(source), str(own))
-        (tmp_path / "recipe.yaml").write_text(text)
         folder = tmp_path / "run"
-        self._die(folder, tmp_path / "recipe.yaml", 1)
+        folder.mkdir()  # as a run leaves it that is killed at its first step
+        text = (finished.folder / "recipe.yaml").read_text().replace(str(source), str(own))
+        (folder / "recipe.yaml").write_text(text)
         other = resnet8()
         with torch.no_grad():
             other.network.get_parameter("conv1.convolution.weight").mul_(2)
@@ -121,11 +121,13 @@ class TestResume:
         assert equal(weights(folder), weights(finished.folder))
 
 
-def test_a_network_that_has_learnt_classes_learns_them_again_from_less(tmp_path: Path) -> None:
-    """LeNet-5 after two epochs on the digits, all but its last layers frozen and those made anew, for one epoch."""
+def test_what_was_learnt_serves_a_fresh_head(tmp_path: Path) -> None:
+    """LeNet-5 on the digits: an epoch of the last layers alone, on top of what two epochs taught the others."""
     digits = {"network": "lenet5_dense", "data": "digits", "optimizer": {"name": "adamw", "lr": 0.003}}
-    learnt = run(tmp_path / "learnt", {**digits, "epochs": 3, "batch_size": 64, "precision": "fp32"})
-    transfer = {"head": "fresh", "freeze_upto": "C5"}
-    again = run(tmp_path / "again", fields(learnt.bundle, "digits", epochs=1, batch_size=64, transfer=transfer))
-    scratch = run(tmp_path / "scratch", {**digits, "epochs": 1, "batch_size": 64, "optimizer": {"lr": 0.05}})
-    assert again.evaluation.top1_error < scratch.evaluation.top1_error
+    learnt = run(tmp_path / "learnt", {**digits, "epochs": 2, "batch_size": 64, "precision": "fp32"})
+    transfer = {"head": "fresh", "freeze_upto": "S4"}
+    again = {**fields(learnt.bundle, "digits", transfer=transfer), "optimizer": digits["optimizer"]}
+    again |= {"epochs": 1, "batch_size": 64}
+    assert (
+        run(tmp_path / "again", again).evaluation.top1_error < 30
+    )  # 22% when written; from scratch an epoch gives 43%

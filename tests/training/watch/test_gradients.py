@@ -11,7 +11,7 @@ from classicnets.training.watch.gradients import gradient_norm, row_gradient_nor
 def test_the_norms_of_the_rows_are_those_of_their_parameters_and_make_the_whole() -> None:
     torch.manual_seed(0)
     net = create("lenet5")
-    F.cross_entropy(net(torch.randn(4, 1, 32, 32)), torch.arange(4)).backward()
+    F.cross_entropy(net(torch.randn(4, 1, 32, 32)), torch.arange(4)).backward()  # type: ignore[no-untyped-call]
     norms = row_gradient_norms(net)
     assert list(norms) == ["C1", "S2", "C3", "S4", "C5", "F6"]
     squares = dict.fromkeys(norms, 0.0)

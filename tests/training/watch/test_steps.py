@@ -180,11 +180,13 @@ class TestLoggers:
     def test_event_files_say_what_the_tables_say(self, recorded: Path) -> None:
         folder = recorded / "tensorboard"
         for tag, name in (("train/loss", "loss"), ("gradient_norm", "gradient_norm"), ("learning_rate",) * 2):
-            expected = [(line["step"], pytest.approx(line[name], rel=1e-6)) for line in steps_of(recorded)]
-            assert scalars(folder, tag) == expected
+            assert [step for step, _ in scalars(folder, tag)] == list(range(1, 24))
+            values = [line[name] for line in steps_of(recorded)]
+            assert [value for _, value in scalars(folder, tag)] == pytest.approx(values, rel=1e-6)
         (epoch,) = read_table(recorded / "metrics.csv")
-        assert scalars(folder, "test/error") == [(23, pytest.approx(epoch["test_error"], rel=1e-5))]
-        assert scalars(folder, "test/error_top5") == [(23, pytest.approx(epoch["test_error_top5"], rel=1e-5))]
+        for tag in ("loss", "error", "error_top5"):
+            ((step, value),) = scalars(folder, f"test/{tag}")
+            assert (step, value) == (23, pytest.approx(epoch[f"test_{tag}"], rel=1e-5))
         assert len(scalars(folder, "gradient_norm_of/F6")) == 23
         (recipe,) = texts(folder)
         assert "network: lenet5" in recipe

@@ -94,15 +94,15 @@ def _summed(leaves: list[nn.Module], loss: LossOf, images: torch.Tensor, labels:
     return found
 
 
-def _of_the_top(
-    last: nn.Module, loss: LossOf, arrives: torch.Tensor, labels: torch.Tensor
-) -> torch.Tensor:
+def _of_the_top(last: nn.Module, loss: LossOf, arrives: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The diagonal of the loss's second derivatives by what arrives at the top, (N, numbers), an image a row."""
 
     def of_one(numbers: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         return loss(last(numbers[None]), label[None])
 
-    return vmap(lambda numbers, label: torch.diagonal(jacrev(jacrev(of_one))(numbers, label)))(arrives, labels).clamp_(min=0)
+    return vmap(lambda numbers, label: torch.diagonal(jacrev(jacrev(of_one))(numbers, label)))(arrives, labels).clamp_(
+        min=0
+    )
 
 
 def _through(leaf: nn.Module, arrives: torch.Tensor, above: torch.Tensor, found: Curvatures) -> torch.Tensor:

@@ -28,7 +28,7 @@ class LevenbergMarquardt(torch.optim.Optimizer):
                 self.state[parameter]["curvature"] = curvatures[parameter]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # as torch's own do
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step; `heed` must have been called."""
         result = None
         if closure is not None:
@@ -38,6 +38,8 @@ class LevenbergMarquardt(torch.optim.Optimizer):
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if not parameters:
                 continue
-            damped = torch._foreach_add([self.state[parameter]["curvature"] for parameter in parameters], group["damping"])
+            damped = torch._foreach_add(
+                [self.state[parameter]["curvature"] for parameter in parameters], group["damping"]
+            )
             torch._foreach_addcdiv_(parameters, [parameter.grad for parameter in parameters], damped, -group["lr"])
         return result

@@ -23,7 +23,7 @@ class ScaledVelocity(torch.optim.SGD):
     def __init__(self, params: ParamsT, *, lr: float, momentum: float, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay, foreach=True)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # as torch's own do
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step."""
         result = None
         if closure is not None:

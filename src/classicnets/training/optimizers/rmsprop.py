@@ -37,7 +37,7 @@ class RMSProp(torch.optim.Optimizer):
         super().__init__(params, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # as torch's own do
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step."""
         result = None
         if closure is not None:
@@ -59,7 +59,7 @@ class RMSProp(torch.optim.Optimizer):
                 }
         gradients = [parameter.grad for parameter in parameters]
         if group["weight_decay"]:
-            gradients = torch._foreach_add(gradients, parameters, alpha=group["weight_decay"])
+            gradients = list(torch._foreach_add(gradients, parameters, alpha=group["weight_decay"]))
         squares = [self.state[parameter]["square"] for parameter in parameters]
         velocities = [self.state[parameter]["velocity"] for parameter in parameters]
         torch._foreach_mul_(squares, group["rho"])

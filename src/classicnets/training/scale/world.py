@@ -48,13 +48,17 @@ ALONE = World()
 
 
 def whole_world() -> World:
-    """This process among the others, as who started it says."""
+    """This process among the others, as who started it says.
+
+    Raises:
+        UsageError: it was started in a way that does not tell.
+    """
     environment = _environment()
     if environment is None or environment.world_size() == 1:
         return ALONE
     ranks = environment.world_size()
-    here = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("SLURM_NTASKS_PER_NODE")
-    return World(environment.global_rank(), ranks, int(here) if here else ranks)
+    here = os.environ.get("LOCAL_WORLD_SIZE") or ranks // int(os.environ.get("SLURM_NNODES", 1))
+    return World(environment.global_rank(), ranks, int(here))
 
 
 @contextlib.contextmanager
@@ -126,5 +130,8 @@ def any_of(world: World, *own: bool) -> tuple[bool, ...]:
 def _environment() -> ClusterEnvironment | None:
     for kind in (TorchElasticEnvironment, SLURMEnvironment):
         if kind.detect():
-            return kind()
+            try:
+                return kind()
+            except RuntimeError as error:  # SLURM was asked for tasks without a word of how many to each host
+                raise UsageError(f"the processes were started in a way that cannot work: {error}") from error
     return None
