@@ -109,6 +109,7 @@ def test_show_tells_the_memory_alive_in_each_row(command: Command, mode: str) ->
     assert lines[header].endswith(mode)
     peak = {"eager": "6.42 MB", "fused": "4.01 MB", "training": "111 MB"}[mode]
     assert next(line for line in lines if line.startswith("total")).endswith(peak)
+    assert any("rows recomputed (train --recompute auto)" in line for line in lines) == (mode == "training")
 
 
 def test_show_takes_another_input_and_a_batch(command: Command) -> None:

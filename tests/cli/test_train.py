@@ -72,3 +72,13 @@ def test_packages_that_training_needs_are_named(
     monkeypatch.setattr(builtins, "__import__", without)
     told = command("train", "lenet5", "--data", "digits").mistake()
     assert f"{package}, which is not installed: pip install 'classicnets[train]'" in told
+
+
+def test_recompute_is_a_field_of_the_recipe(command: Command, tmp_path: Path) -> None:
+    given = ("train", "lenet5", "--data", "digits", "--set", "steps=2", "--set", "precision=fp32", "--recompute", "auto")
+    outcome = command(*given, "--out", tmp_path / "run")
+    assert outcome.code == 0
+    assert "recomputing rows: a step holds" in outcome.err
+    assert complete(read_fields(tmp_path / "run" / "recipe.yaml")).recompute == "auto"
+    told = command(*given[:-1], "C9", "--out", tmp_path / "other").mistake()
+    assert "lenet5 has no row 'C9'" in told

@@ -148,6 +148,12 @@ def test_crops_that_the_square_does_not_hold_are_refused(augmentation: Augmentat
             batches(IMAGES, preprocessing, batch_size=4, augmentation=augmentation)
 
 
+def test_a_crop_of_the_square_is_not_padded() -> None:
+    augmentation = Augmentation(scale=(10, 10), central_square=True, pad=2)
+    with pytest.raises(UsageError, match=r"augmentation.pad does not go with scale"):
+        batches(IMAGES, SQUARE, batch_size=4, augmentation=augmentation)
+
+
 def test_it_stands_in_any_text_and_in_grey() -> None:
     found, mean = filled(INPUT)
     again = Preprocessing.model_validate_json(found.model_dump_json())

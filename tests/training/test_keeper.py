@@ -13,6 +13,7 @@ from classicnets.data.defaults import default_preprocessing
 from classicnets.training.keeper import Interrupted, Keeper
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.reading import complete
+from classicnets.training.scale.world import ALONE
 from classicnets.training.stream import Stream
 from classicnets.training.watch.progress import TrainingProgress
 from tests.training.small_runs import LENET5, equal, go_on, run, silent, tiny_batches, weights
@@ -29,6 +30,7 @@ def keeper(tmp_path: Path) -> Keeper:
         classes=tuple("0123456789"),
         preprocessing=default_preprocessing("digits", 1, (32, 32)),
         progress=TrainingProgress(1, 3, 0, silent()),
+        world=ALONE,
     )
 
 

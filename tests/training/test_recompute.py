@@ -231,9 +231,9 @@ class TestChoice:
         network = Chain(Design(rows=table, input_shape=(3, 8, 8), num_classes=3))
         costs = step_costs(training_trace(network, (2, 3, 8, 8), aux=False, precision="float32"))
         assert [unit.rows for unit in costs.units] == [("conv1", "relu1"), ("conv2", "flat"), ("dropout",), ("fc",)]
-        with pytest.raises(UsageError, match="cannot end with conv1: the next row works in its memory; .* relu1"):
+        with pytest.raises(UsageError, match=r"cannot end with conv1: the next row works in its memory; .* relu1"):
             choose(network, costs, "conv1", beside=0)
-        with pytest.raises(UsageError, match="cannot begin with flat, .* begin it with conv2"):
+        with pytest.raises(UsageError, match=r"cannot begin with flat, .* begin it with conv2"):
             priced(costs, [("flat", "dropout")])
 
     def test_segments_follow_one_another(self, network: Chain) -> None:

@@ -103,7 +103,10 @@ def probe(
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="Default: the data that the bundle was trained on.")
     ] = None,
-    at: At = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROW", help="A row, or all; may be repeated. Default: the one before the head."),
+    ] = None,
     classifier: Annotated[
         str, typer.Option(metavar="NAME", help="logistic (regression), svm (linear), or both.")
     ] = "logistic",

@@ -110,6 +110,8 @@ def train(
         raise UsageError("--restartable needs --out, the folder of the run, and stands in the place of --resume")
     if strategy is Strategy.TOWERS and (resume or restartable or record):
         raise UsageError("--strategy towers keeps no checkpoints: leave out --resume, --restartable and --record")
+    if strategy is Strategy.TOWERS and processes not in (None, 2):
+        raise UsageError(f"--strategy towers needs --processes 2, not {processes}")
     shared: StrategyName = "fsdp" if strategy is Strategy.FSDP else "ddp"
     if processes is not None:
         start_together(processes)

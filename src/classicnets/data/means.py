@@ -23,10 +23,15 @@ def must_agree(preprocessing: Preprocessing, augmentation: Augmentation) -> None
     """Make sure that the mean under every crop is known.
 
     Raises:
-        UsageError: the mean image is of the square that crops are cut from, and they are cut from something else.
+        UsageError: the mean image is of the square that crops are cut from, and they are cut from something else, or
+            padded.
     """
     if not _of_square(preprocessing):
         return
+    if augmentation.scale is not None and augmentation.pad:
+        raise UsageError(
+            "augmentation.pad does not go with scale and a mean image of the square that crops are cut from"
+        )
     side = preprocessing.side
     if augmentation.random_area is not None or (
         augmentation.scale is not None and (augmentation.scale != (side, side) or not augmentation.central_square)
@@ -56,12 +61,7 @@ def means_under(preprocessing: Preprocessing, augmentation: Augmentation, drawn:
     """The mean under each image as an augmentation cuts, pads and mirrors it, (images, height, width, channels)."""
     height, width = preprocessing.size
     mean = torch.from_numpy(mean_of(preprocessing).array.copy())
-    count = len(drawn.crop_y)
     if drawn.side is not None and _of_square(preprocessing):
-        if augmentation.pad:
-            raise UsageError(
-                "augmentation.pad and a mean image of the square that crops are cut from do not go together"
-            )
         top, left = (
             np.array([place_of_crop(place, given, wanted) for place in places.tolist()])
             for places, given, wanted in zip(
@@ -77,7 +77,6 @@ def means_under(preprocessing: Preprocessing, augmentation: Augmentation, drawn:
         (columns * channels, channels, columns * channels, channels, 1),
     )
     found = windows[torch.from_numpy(top), torch.from_numpy(left)]
-    assert len(found) == count
     flip = torch.from_numpy(drawn.flip)[:, None, None, None]
     return torch.where(flip, found.flip(2), found) if drawn.flip.any() else found
 

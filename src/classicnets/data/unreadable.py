@@ -17,7 +17,7 @@ class Skipped:
 
     Args:
         file: where they are listed from the moment they are met, a line of JSON an image: ``{"path", "reason"}``. What
-            it lists already counts. None keeps no list.
+            it lists already counts. Of several processes each may list an image. None keeps no list.
 
     Attributes:
         reasons: what is wrong with each, by its name, in the order in which they were met.

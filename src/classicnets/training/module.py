@@ -111,9 +111,7 @@ class TrainedNetwork(lightning.LightningModule):
         schedule = self.recipe.schedule
         share = learning_rate_of(schedule, self.steps)
         # A function and no object: of an object LambdaLR would keep the attributes in checkpoints.
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: share(step) * schedule.factor**self.falls
-        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share(step) * schedule.factor**self.falls)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

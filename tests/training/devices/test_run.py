@@ -97,6 +97,8 @@ def test_towers_keep_no_checkpoints(tmp_path: Path) -> None:
     assert ended.stderr == (
         "error: --strategy towers keeps no checkpoints: leave out --resume, --restartable and --record\n"
     )
+    ended = classicnets("train", "alexnet", "--processes", "3", "--strategy", "towers", folder=tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, "error: --strategy towers needs --processes 2, not 3\n")
 
 
 def write_digits(folder: Path) -> None:

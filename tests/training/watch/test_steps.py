@@ -186,7 +186,8 @@ class TestLoggers:
         (epoch,) = read_table(recorded / "metrics.csv")
         for tag in ("loss", "error", "error_top5"):
             ((step, value),) = scalars(folder, f"test/{tag}")
-            assert (step, value) == (23, pytest.approx(epoch[f"test_{tag}"], rel=1e-5))
+            assert step == 23
+            assert value == pytest.approx(epoch[f"test_{tag}"], rel=1e-5)
         assert len(scalars(folder, "gradient_norm_of/F6")) == 23
         (recipe,) = texts(folder)
         assert "network: lenet5" in recipe

@@ -59,10 +59,10 @@ def probes_page(probes: Sequence[Probe], *, network: str, bundle: str, data: str
 def _figure(probes: Sequence[Probe], guessing: float) -> "go.Figure":
     names = list(dict.fromkeys(probe.row for probe in probes))
     figure = empty_figure(height=420)
-    for classifier in dict.fromkeys(probe.classifier for probe in probes):
+    for place, classifier in enumerate(dict.fromkeys(probe.classifier for probe in probes)):
         own = [probe for probe in probes if probe.classifier == classifier]
         figure.add_scatter(
-            x=[names.index(probe.row) for probe in own],
+            x=[names.index(probe.row) + 0.06 * place for probe in own],  # beside each other, so that both can be read
             y=[probe.error for probe in own],
             error_y={
                 "type": "data",

@@ -21,7 +21,8 @@ class Look:
     Attributes:
         sizes: what the shorter side of the image becomes, in pixels, one after the other.
         crops: what is looked at of the image so rescaled. ``dense``: all of it, by the network as one convolution,
-            whose scores are averaged over the places of its map. Or crops of the input size: ``center``; ``corners``:
+            whose scores are averaged over the places of its map (pixels on the right and below that a pooling without
+            padding leaves over fall to no place). Or crops of the input size: ``center``; ``corners``:
             the four of the central square, and its centre; ``grid``: five by five, evenly spaced over all of it;
             ``squares``: of its left, central and right square (upper, central and lower) the four corners, the
             centre, and the whole square resized to the input size.

@@ -19,7 +19,7 @@ from classicnets.data.sets import open_data
 from classicnets.errors import UsageError
 from classicnets.evaluation.counting import Evaluation, evaluate_network
 from classicnets.networks.chain import Chain
-from classicnets.training.devices.towers import Tower, join, split
+from classicnets.training.devices.towers import Tower, join, must_have_towers, split
 from classicnets.training.devices.wire import DEVICES
 from classicnets.training.folder import must_be_free, new_run
 from classicnets.training.parts import filled_in, network_of, preprocessing_of, stream_of, tested
@@ -65,12 +65,13 @@ def train_in_towers(
             f"two towers need 2 processes, not {world.ranks}: add --processes 2,"
             " or start with torchrun --nproc-per-node 2"
         )
-    recipe = followed(complete(dict(fields)))
     with joined(world):
+        recipe = as_the_first(world, lambda: followed(complete(dict(fields))))
         if out is not None:
             as_the_first(world, lambda: must_be_free(out))
         data = open_data(recipe.data, data_dir=data_dir, seed=recipe.seed)
         network = network_of(recipe, data)
+        as_the_first(world, lambda: must_have_towers(network))
         recipe = with_means(filled_in(recipe, network), data)
         tower = split(network).to(_device())
         folder = as_the_first(world, lambda: new_run(out, recipe))

@@ -173,11 +173,11 @@ def _tensors(tower: Tower, *, gradients: bool) -> Mapping[str, torch.Tensor]:
 
 def _what_rows_read(network: Chain) -> dict[str, Reads]:
     """From the first convolution on every activation is in halves."""
-    leaves = {row: [part for part in module.modules() if not any(part.children())] for row, module in _rows(network)}
-    _must_have_towers(network, [part for parts in leaves.values() for part in parts])
+    must_have_towers(network)
     reads: dict[str, Reads] = {}
     halved = False
-    for row, parts in leaves.items():
+    for row, module in network.row_modules():
+        parts = _leaves(module)
         learning = [part for part in parts if isinstance(part, _LEARNING)]
         assert len(learning) <= 1, f"{row} would need both halves in its midst"
         across = any(not isinstance(part, nn.Conv2d) or part.groups == 1 for part in learning)
@@ -187,12 +187,13 @@ def _what_rows_read(network: Chain) -> dict[str, Reads]:
     return reads
 
 
-def _rows(network: Chain) -> list[tuple[str, nn.Module]]:
-    return list(network.row_modules())
+def must_have_towers(network: Chain) -> None:
+    """Make sure that convolutions are in one group or two, and that everything else works map by map.
 
-
-def _must_have_towers(network: Chain, leaves: list[nn.Module]) -> None:
-    """Raise unless convolutions are in one group or two, and everything else works map by map."""
+    Raises:
+        UsageError: they are not.
+    """
+    leaves = [part for _, module in network.row_modules() for part in _leaves(module)]
     groups = {part.groups for part in leaves if isinstance(part, nn.Conv2d)}
     known = all(isinstance(part, (*_LEARNING, *_WITHOUT_WEIGHTS, ResponseNorm)) for part in leaves)
     if groups != {1, DEVICES} or not known:
@@ -200,6 +201,10 @@ def _must_have_towers(network: Chain, leaves: list[nn.Module]) -> None:
             f"{network.name} has no two towers: of two groups are alexnet (with gpus=2), alexnet_caffe and caffenet;"
             " any other network can be cut into a pipeline"
         )
+
+
+def _leaves(module: nn.Module) -> list[nn.Module]:
+    return [part for part in module.modules() if not any(part.children())]
 
 
 def _half(module: nn.Module, wire: Wire) -> nn.Module:

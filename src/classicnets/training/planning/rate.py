@@ -19,6 +19,7 @@ from classicnets.inspection.cost.roofline import roofline
 from classicnets.inspection.tracing.trace import Trace
 from classicnets.layers.storage import allocate
 from classicnets.networks.chain import Chain
+from classicnets.training.processor import keep_freed_memory
 from classicnets.training.recipe import Recipe
 from classicnets.training.recompute import precision_of
 from classicnets.training.steps import losses_of, optimizer_of
@@ -82,6 +83,7 @@ def measured_rate(
     tell(f"taking training steps of {images[0]} images on this machine's {place.type}")
     allocate(network, torch.device("cpu"))
     network.reset()
+    keep_freed_memory()
     network.to(place, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = optimizer_of(recipe.optimizer, network)
     batch = torch.rand(images, device=place).to(memory_format=torch.channels_last)

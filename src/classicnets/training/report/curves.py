@@ -19,7 +19,7 @@ ERROR = Axis(title="top-1 error (%)", number=".2f", scale="switch")
 LEARNING_RATE = Axis(title="learning rate", number=".3~g")
 GRADIENT_NORM = Axis(title="norm of the gradient", number=".3~g", scale="logarithmic")
 THROUGHPUT = Axis(title="images per second", number=",.4~r", ticks=",")
-WAITING = Axis(title="time spent waiting for images (%)", number=".1f")
+WAITING = Axis(title="waiting for images (%)", number=".1f")
 
 
 @dataclass(frozen=True, kw_only=True)

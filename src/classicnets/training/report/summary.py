@@ -10,7 +10,7 @@ from classicnets.data.batches import Batches
 from classicnets.evaluation.counting import Evaluation
 from classicnets.papers import read_paper
 from classicnets.training.reading import as_yaml
-from classicnets.training.report.page import Report, ShownImage, LastTest, write_report
+from classicnets.training.report.page import LastTest, Report, ShownImage, write_report
 from classicnets.training.report.records import Record, read_record
 from classicnets.weights.bundle import Bundle
 

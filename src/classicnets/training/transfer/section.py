@@ -25,7 +25,9 @@ class Transfer(Settings):
         head_rate: how many times the recipe's learning rate the heads take.
         batch_norm: whether rows that learn normalise by the statistics of the weights (``frozen``) or by those of each
             batch, and keep the new ones (``learn``). Scales and shifts learn in either case, and so do the statistics
-            of auxiliary heads.
+            of auxiliary heads. ``learn`` keeps more accuracy: a ResNet-20 that had learnt five classes of CIFAR-10
+            learnt the others from 300 images in 8 epochs to 23.2% test error in batches of 16, where frozen
+            statistics left 32.0% (means of three seeds); in batches of 32 it was 25.3% against 33.5% (two seeds).
     """
 
     weights: str = Field(min_length=1)

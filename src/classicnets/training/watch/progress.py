@@ -46,8 +46,9 @@ class TrainingProgress:
             transient=True,
             redirect_stdout=False,
         )
+        begun = min(epochs, int(done / self.pace.steps_an_epoch) + 1)
         self._task: TaskID = self._bar.add_task(
-            "train", total=steps, completed=done, epoch=1, epochs=epochs, figures=""
+            "train", total=steps, completed=done, epoch=begun, epochs=epochs, figures=""
         )
         self._looked = time.monotonic() if not console.is_terminal else 0.0
         self._left_out_before = 0.0
