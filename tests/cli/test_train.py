@@ -75,7 +75,7 @@ def test_packages_that_training_needs_are_named(
 
 
 def test_recompute_is_a_field_of_the_recipe(command: Command, tmp_path: Path) -> None:
-    given = ("train", "lenet5", "--data", "digits", "--set", "steps=2", "--set", "precision=fp32", "--recompute", "auto")
+    given = ("train", "lenet5", "--data", "digits", "--set", "steps=2", "--recompute", "auto")
     outcome = command(*given, "--out", tmp_path / "run")
     assert outcome.code == 0
     assert "recomputing rows: a step holds" in outcome.err
