@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -10,6 +10,12 @@ from classicnets.cli.options import NO_VALUE, AsJson, DataDir
 from classicnets.cli.output import EXIT_INTERRUPTED, as_json, console, messages, result, say
 from classicnets.cli.processes import start_together
 from classicnets.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from classicnets.training.run import Run
+    from classicnets.training.scale.strategy import StrategyName
 
 
 class Strategy(StrEnum):
@@ -20,9 +26,13 @@ class Strategy(StrEnum):
     TOWERS = "towers"
 
 
-if TYPE_CHECKING:
-    from classicnets.training.run import Run
-    from classicnets.training.scale.strategy import StrategyName
+class _Around(TypedDict):
+    """What decides nothing of a run's result."""
+
+    data_dir: Path | None
+    console: "Console"
+    strategy: "StrategyName"
+    record: tuple[str, ...]
 
 
 def train(
@@ -112,12 +122,10 @@ def train(
         raise UsageError("--strategy towers keeps no checkpoints: leave out --resume, --restartable and --record")
     if strategy is Strategy.TOWERS and processes not in (None, 2):
         raise UsageError(f"--strategy towers needs --processes 2, not {processes}")
-    shared: StrategyName = "fsdp" if strategy is Strategy.FSDP else "ddp"
     if processes is not None:
         start_together(processes)
     with messages().status("starting"):
-        from classicnets.training.reading import merge, override
-        from classicnets.training.shipped import read_recipe, shipped_recipe, with_default
+        from classicnets.training.asked import Asked
 
         try:
             from classicnets.training.keeper import Interrupted
@@ -127,50 +135,34 @@ def train(
         except ModuleNotFoundError as error:
             raise require("train", error) from error
 
-    chosen = read_recipe(recipe, network) if recipe else None
-    wanted: dict[str, Any] = dict(chosen.fields) if chosen else {}
-    if epochs is not None:
-        wanted |= {"steps": None} if wanted.get("steps") is not None else {}  # a recipe in steps is shortened, too
-    given = {"network": network, "data": data, "epochs": epochs, "recompute": recompute}
-    wanted |= {field: value for field, value in given.items() if value is not None}
-    for assignment in set_ or []:
-        override(wanted, assignment)
-    wanted = merge(wanted, _transfer(from_, freeze_upto))
-    begins = wanted.get("transfer") is not None
-    if not resume and freeze_upto is not None and "weights" not in wanted["transfer"]:
-        raise UsageError("--freeze-upto needs --from, the weights that stay as they are")
-    named = begins or wanted.get("network") is not None
-    if not resume and (not named or wanted.get("data") is None):
-        missing = "--data" if named else "a network"
-        raise UsageError(f"train needs {missing}, for example: classicnets train lenet5 --data digits")
+    asked = Asked(
+        network=network,
+        data=data,
+        recipe=recipe,
+        epochs=epochs,
+        recompute=recompute,
+        weights=from_,
+        freeze_upto=freeze_upto,
+        assignments=tuple(set_ or ()),
+    )
+    around = _Around(
+        data_dir=data_dir,
+        console=messages(),
+        strategy="fsdp" if strategy is Strategy.FSDP else "ddp",
+        record=tuple(record or ()),
+    )
     try:
         if resume and out is not None:
-            run = resume_run(
-                out, wanted=wanted, data_dir=data_dir, console=messages(), strategy=shared, record=record or ()
-            )
-        else:
-            if begins and (chosen is None or not chosen.alone):
-                fields = merge(shipped_recipe("transfer"), wanted)
-            else:
-                fields = with_default(chosen, wanted)
-            if strategy is Strategy.TOWERS:
-                from classicnets.training.devices.run import train_in_towers
+            run = resume_run(out, wanted=asked.wanted(), **around)
+        elif strategy is Strategy.TOWERS:
+            from classicnets.training.devices.run import train_in_towers
 
-                run = train_in_towers(fields, out=out, data_dir=data_dir, console=messages())
-            else:
-                run = start_run(
-                    fields,
-                    out=out,
-                    data_dir=data_dir,
-                    console=messages(),
-                    strategy=shared,
-                    restartable=restartable,
-                    record=record or (),
-                )
+            run = train_in_towers(asked.fields(), out=out, data_dir=data_dir, console=messages())
+        else:
+            run = start_run(asked.fields(), out=out, restartable=restartable, **around)
     except Interrupted as interruption:
-        if not whole_world().leads:
-            raise typer.Exit(EXIT_INTERRUPTED) from interruption
-        messages().print(str(interruption), highlight=False, soft_wrap=True, markup=False)
+        if whole_world().leads:
+            messages().print(str(interruption), highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(EXIT_INTERRUPTED) from interruption
     if not whole_world().leads:
         return
@@ -178,13 +170,6 @@ def train(
         as_json(result(run.evaluation, bundle=run.bundle, report=run.report), indent=None)
     else:
         _print(run)
-
-
-def _transfer(weights: str | None, freeze_upto: str | None) -> dict[str, Any]:
-    """The fields of a recipe that --from and --freeze-upto stand for."""
-    given = {"weights": weights, "freeze_upto": freeze_upto}
-    fields = {field: value for field, value in given.items() if value is not None}
-    return {"transfer": fields} if fields else {}
 
 
 def _print(run: "Run") -> None:

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch.distributed.fsdp import fully_shard
 
