@@ -12,9 +12,10 @@ demo: .venv/.train
 	rm -rf $(DEMO)
 	$(BIN)/classicnets train lenet5 --data digits --out $(DEMO)
 
+# A thread a process: threads of several processes on the same cores wait for each other.
 test: .venv/.dev $(DATA)/.complete
-	CLASSICNETS_DATA=$(CURDIR)/$(DATA) $(BIN)/python -m pytest --ignore tests/networks
-	$(BIN)/python -m pytest tests/networks --numprocesses auto --maxprocesses 4 --dist loadgroup
+	CLASSICNETS_DATA=$(CURDIR)/$(DATA) OMP_NUM_THREADS=1 $(BIN)/python -m pytest \
+		--numprocesses auto --maxprocesses 4 --dist loadgroup
 
 # The networks of other libraries, beside ours.
 oracles: .venv-oracles/.complete

@@ -151,7 +151,7 @@ def test_what_a_sheet_says_of_an_augmentation_can_be_given_again() -> None:
 def test_every_recipe_of_the_package_has_its_name() -> None:
     assert {"default", "lenet5/default", "lenet5/digits", "resnet_cifar/default"} <= set(shipped_recipes())
     for name in shipped_recipes():
-        assert "epochs" in shipped_recipe(name)
+        assert {"epochs", "steps"} & set(shipped_recipe(name))
         read_augmentation(name)
 
 

@@ -67,7 +67,7 @@ def test_of_any_command(
         ("epochs=[", "--set epochs: '[' is not YAML"),
         ("epochs=abc", "epochs: should be a valid integer"),
         ("epochs=yes", "epochs: neither true nor false"),
-        ("epochs=", "epochs: should be a valid integer"),
+        ("batch_size=", "batch_size: should be a valid integer"),
         ("optimizer=3", "optimizer: should be a mapping of fields (given: 3)"),
         ("optimizer.lr=-1", "optimizer.lr: should be greater than 0 (given: -1)"),
         ("optimizer.lr=.inf", "optimizer.lr: should be a finite number"),

@@ -19,7 +19,8 @@ def test_text_is_escaped_and_what_is_marked_up_is_not() -> None:
     ("package", "template"),
     [
         ("classicnets.inspection.pages", "page.html"),
-        ("classicnets.training", "report.html"),
+        ("classicnets.training.report", "report.html"),
+        ("classicnets.training.report", "comparison.html"),
         ("classicnets.data", "sheet.html"),
     ],
 )
