@@ -79,11 +79,11 @@ def test_networks_and_data_of_commands_exist() -> None:
     from classicnets.data.descriptions import SETS
 
     for arguments in commands("classicnets"):
-        if arguments[0] in {"train", "show", "draw"}:
+        if arguments[0] in {"train", "show", "draw"} and arguments[1] != "--from":
             catalog.find(arguments[1])
         if "--data" in arguments:
             data = arguments[arguments.index("--data") + 1]
-            assert data in {*SETS, "digits"} or data.startswith("folder:")
+            assert data in {*SETS, "digits"} or data.startswith(("folder:", "imagenet:", "shards:"))
 
 
 def test_options_in_the_text_exist() -> None:

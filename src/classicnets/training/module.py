@@ -148,7 +148,10 @@ class TrainedNetwork(lightning.LightningModule):
             # Summed where the network runs: reading a number at every step would make an accelerator wait.
             self.losses = self.losses + loss.detach() * len(batch.labels)
             self.errors = self.errors + (logits.detach().argmax(dim=1) != labels).sum()
-        return learned if piece is None else learned * piece.weight
+        if piece is None:
+            return learned
+        read = len(batch.labels) / (piece.end - piece.start)  # less than 1 where unreadable images were left out
+        return learned * (piece.weight * read)
 
     def _piece(self, number: int) -> Piece | None:
         """Where the images of a piece stand in their batch, None where they are all of it."""
