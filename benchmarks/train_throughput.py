@@ -39,8 +39,8 @@ from classicnets.files import write_text
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.parts import filled_in, network_of, quiet_lightning, stream_of, trainer_of
 from classicnets.training.processor import keep_freed_memory
-from classicnets.training.reading import complete, merge
-from classicnets.training.shipped import default_recipe
+from classicnets.training.recipe.reading import complete, merge
+from classicnets.training.recipe.shipped import default_recipe
 
 BATCH = 128
 WARM_UP = 10  # steps before the first block

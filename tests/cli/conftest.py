@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from classicnets.training.recipe.shipped import default_recipe
 from classicnets.training.run import Run, train
-from classicnets.training.shipped import default_recipe
 from tests.cli.command import Command
 
 

@@ -15,8 +15,8 @@ from classicnets.data.augmentation.mixing import Mixing
 from classicnets.data.sets import open_data
 from classicnets.data.sheet import chosen
 from classicnets.data.transforms import Augmentation
-from classicnets.training.augmentations import read_augmentation
-from classicnets.training.shipped import shipped_recipe, shipped_recipes
+from classicnets.training.recipe.augmentations import read_augmentation
+from classicnets.training.recipe.shipped import shipped_recipe, shipped_recipes
 from tests.cli.command import Command
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from classicnets.training.reading import complete, read_fields
-from classicnets.training.shipped import read_recipe, shipped_recipe, shipped_recipes
+from classicnets.training.recipe.reading import complete, read_fields
+from classicnets.training.recipe.shipped import read_recipe, shipped_recipe, shipped_recipes
 from tests.cli.command import Command
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from classicnets.training.reading import complete, read_fields
+from classicnets.training.recipe.reading import complete, read_fields
 from classicnets.training.run import Run
 from tests.cli.command import Command
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from classicnets.evaluation.features.files import read_table
-from classicnets.training.reading import read_fields
+from classicnets.training.recipe.reading import read_fields
 from classicnets.training.run import Run
 from tests.cli.command import Command
 from tests.training.transfer.sources import colours, resnet8, saved

@@ -15,7 +15,7 @@ from classicnets.data.memory import MemoryBatches
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.networks import create
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 from classicnets.training.run import Run, resume, train
 
 LENET5 = {

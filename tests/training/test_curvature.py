@@ -12,7 +12,7 @@ from classicnets.networks import create
 from classicnets.networks.chain import Chain
 from classicnets.networks.lenet5 import C3_READS
 from classicnets.training.optimizers.curvature import Curvatures, curvatures
-from classicnets.training.sections import Loss
+from classicnets.training.recipe.sections import Loss
 from classicnets.training.steps import loss_of
 
 

@@ -9,7 +9,7 @@ import torch
 from classicnets.errors import UsageError
 from classicnets.training.checkpoints import checkpoint_path
 from classicnets.training.folder import new_run, newest_checkpoint, old_run
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 
 RECIPE = complete({"network": "lenet5", "data": "digits", "optimizer": {"lr": 0.005}, "options": {"a": 1}})
 

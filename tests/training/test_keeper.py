@@ -12,7 +12,7 @@ import pytest
 from classicnets.data.defaults import default_preprocessing
 from classicnets.training.keeper import Interrupted, Keeper
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 from classicnets.training.scale.world import ALONE
 from classicnets.training.stream import Stream
 from classicnets.training.watch.progress import TrainingProgress

@@ -16,7 +16,7 @@ from classicnets.data.batches import Batch
 from classicnets.errors import UsageError
 from classicnets.training.keeper import Interrupted
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 from tests.training.small_runs import LENET5, equal, go_on, run, trained_network, weights
 
 MIXED: dict[str, Any] = {"augmentation": {"mix": {"mixup": 0.4, "cutmix": 1.0}}, "loss": {"name": "cross_entropy"}}

@@ -11,7 +11,7 @@ from classicnets.networks import create
 from classicnets.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from classicnets.training.optimizers.momentum import ScaledVelocity
 from classicnets.training.optimizers.rmsprop import RMSProp
-from classicnets.training.sections import Optimizer
+from classicnets.training.recipe.sections import Optimizer
 from classicnets.training.steps import limit_filters, optimizer_of
 
 RATES = (0.1, 0.1, 0.01, 0.01, 0.2)

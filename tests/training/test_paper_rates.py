@@ -3,8 +3,8 @@
 import pytest
 
 from classicnets.training.rates import learning_rate_of
-from classicnets.training.reading import complete
-from classicnets.training.shipped import shipped_recipe
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.shipped import shipped_recipe
 
 
 def rates_of(name: str, network: str, steps: int) -> list[float]:

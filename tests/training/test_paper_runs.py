@@ -14,9 +14,9 @@ from classicnets.data.sets import open_data
 from classicnets.errors import UsageError
 from classicnets.networks import create
 from classicnets.training.checkpoints import read_checkpoint
-from classicnets.training.reading import complete
-from classicnets.training.sections import Loss
-from classicnets.training.shipped import shipped_recipe
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.sections import Loss
+from classicnets.training.recipe.shipped import shipped_recipe
 from classicnets.training.steps import check_parts, losses_of
 from tests.training.small_runs import LENET5, equal, go_on, run, weights
 

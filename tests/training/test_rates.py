@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classicnets.training.rates import falls, learning_rate_of
-from classicnets.training.sections import Schedule
+from classicnets.training.recipe.sections import Schedule
 from tests.training.small_runs import equal, go_on, run, weights
 
 PLATEAU: dict[str, Any] = {"name": "plateau", "patience": 2, "length": 10, "factor": 0.1, "falls": 3}

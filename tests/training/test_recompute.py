@@ -15,7 +15,7 @@ from classicnets.inspection.cost.recomputation_plan import plan_recomputation
 from classicnets.networks import build, create
 from classicnets.networks.chain import Chain, Design, rows
 from classicnets.networks.rows import convolution, dropout, flatten, linear, relu
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 from classicnets.training.recompute import choose, recompute, training_trace
 from classicnets.training.run import train
 from tests.inspection.measuring import Measured, real, state

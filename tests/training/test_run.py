@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from classicnets.errors import UsageError
 from classicnets.evaluation.evaluate import evaluate
-from classicnets.training.reading import read_fields
+from classicnets.training.recipe.reading import read_fields
 from classicnets.training.run import Run, train
 from classicnets.training.watch.history import Epoch
 from classicnets.weights import bundle

@@ -13,7 +13,7 @@ from torch import nn
 
 from classicnets.networks import create
 from classicnets.training.rates import learning_rate_of
-from classicnets.training.sections import Loss, Optimizer, Schedule
+from classicnets.training.recipe.sections import Loss, Optimizer, Schedule
 from classicnets.training.steps import loss_of, optimizer_of
 
 LOGITS = torch.tensor([[-1.0, -2.0, -4.0], [-3.0, -0.5, -2.0]])

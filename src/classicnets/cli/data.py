@@ -101,7 +101,7 @@ def show(
     """
     with messages().status("starting"):
         from classicnets.data.sets import open_data
-        from classicnets.training.augmentations import read_augmentation
+        from classicnets.training.recipe.augmentations import read_augmentation
 
         try:
             from classicnets.data.sheet import Sheet, default_input, write_sheet

@@ -72,7 +72,7 @@ def assignments(given: Iterable[str]) -> dict[str, Any]:
     Raises:
         UsageError: one is not written so.
     """
-    from classicnets.training.values import read_assignment
+    from classicnets.training.recipe.values import read_assignment
 
     return dict(read_assignment(assignment, like="shortcut=B") for assignment in given)
 

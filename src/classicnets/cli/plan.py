@@ -15,7 +15,7 @@ from classicnets.inspection.units import count, short, size
 if TYPE_CHECKING:
     from classicnets.training.planning.plan import Job, Plan, Step
     from classicnets.training.planning.rate import Rate
-    from classicnets.training.recipe import Recipe
+    from classicnets.training.recipe.recipe import Recipe
     from classicnets.training.scale.strategy import StrategyName
 
 
@@ -105,8 +105,8 @@ def plan(
 
 
 def _recipe(network: str, given: str | None, wanted: dict[str, Any], options: list[str] | None) -> "Recipe":
-    from classicnets.training.reading import complete, merge
-    from classicnets.training.shipped import read_recipe, with_default
+    from classicnets.training.recipe.reading import complete, merge
+    from classicnets.training.recipe.shipped import read_recipe, with_default
 
     chosen = read_recipe(given, network) if given else None
     fields = dict(chosen.fields) if chosen else {}

@@ -24,7 +24,7 @@ def recipes(
     Example: classicnets recipes resnet_cifar/paper > mine.yaml
     """
     with messages().status("reading"):
-        from classicnets.training.shipped import (
+        from classicnets.training.recipe.shipped import (
             about_shipped,
             find_recipe,
             shipped_recipe,

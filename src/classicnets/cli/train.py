@@ -125,7 +125,7 @@ def train(
     if processes is not None:
         start_together(processes)
     with messages().status("starting"):
-        from classicnets.training.asked import Asked
+        from classicnets.training.recipe.asked import Asked
 
         try:
             from classicnets.training.keeper import Interrupted

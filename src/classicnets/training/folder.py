@@ -7,8 +7,8 @@ from typing import Any
 
 from classicnets.errors import UsageError
 from classicnets.training.checkpoints import checkpoints, read_checkpoint
-from classicnets.training.reading import complete, merge, read_fields, write
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.reading import complete, merge, read_fields, write
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.watch.names import RECIPE, RECORDS
 
 

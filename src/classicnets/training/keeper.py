@@ -18,7 +18,7 @@ from classicnets.data.batches import Batch, Batches
 from classicnets.data.transforms import Preprocessing
 from classicnets.training.checkpoints import checkpoint_path
 from classicnets.training.module import TrainedNetwork
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.scale.testing import test_together
 from classicnets.training.scale.whole import whole_network
 from classicnets.training.scale.world import World, any_of

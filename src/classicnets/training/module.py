@@ -20,7 +20,7 @@ from classicnets.networks.chain import Chain
 from classicnets.training.optimizers.estimate import estimate
 from classicnets.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from classicnets.training.rates import falls, learning_rate_of
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.scale.averaging import followed_at
 from classicnets.training.scale.draws import see_piece, share_draws
 from classicnets.training.scale.strategy import spread

@@ -24,7 +24,7 @@ from classicnets.networks.chain import Chain
 from classicnets.training.checkpoints import WholeCheckpoints
 from classicnets.training.preparing import prepared
 from classicnets.training.processor import multiplies_bf16
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.scale.world import ALONE, World
 from classicnets.training.steps import check_parts
 from classicnets.training.stream import Stream

@@ -8,7 +8,7 @@ from classicnets.data.pipeline import with_mean_image
 from classicnets.data.transforms import Preprocessing
 from classicnets.data.unreadable import Skipped
 from classicnets.networks.chain import Chain
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 
 
 def prepared(recipe: Recipe, network: Chain) -> Preprocessing:

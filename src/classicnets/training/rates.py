@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from classicnets.training.sections import Schedule
+from classicnets.training.recipe.sections import Schedule
 
 
 def learning_rate_of(schedule: Schedule, steps: int) -> Callable[[int], float]:

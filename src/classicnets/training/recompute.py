@@ -18,8 +18,8 @@ from classicnets.inspection.tracing.trace import Trace
 from classicnets.inspection.units import size
 from classicnets.networks.chain import Chain
 from classicnets.training.processor import multiplies_bf16
-from classicnets.training.recipe import Recipe
-from classicnets.training.sections import Optimizer
+from classicnets.training.recipe.recipe import Recipe
+from classicnets.training.recipe.sections import Optimizer
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGT]i?)B")
 _UNITS: Mapping[str, int] = {

@@ -29,18 +29,18 @@ from classicnets.training.parts import (
 )
 from classicnets.training.preparing import with_means
 from classicnets.training.processor import keep_freed_memory
-from classicnets.training.reading import complete
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.recompute import recompute, said
 from classicnets.training.report.summary import write_summary
 from classicnets.training.scale.strategy import StrategyName, strategy_of
 from classicnets.training.scale.testing import test_together
 from classicnets.training.scale.world import World, as_the_first, joined, whole_world
+from classicnets.training.step_watch import StepWatch
 from classicnets.training.transfer.source import Source, begin_with, reopen
 from classicnets.training.watch.loggers import loggers_of
 from classicnets.training.watch.names import UNREADABLE, check_record
 from classicnets.training.watch.progress import TrainingProgress
-from classicnets.training.watch.steps import StepWatch
 from classicnets.weights import bundle
 
 

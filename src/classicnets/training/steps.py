@@ -15,8 +15,8 @@ from classicnets.training.optimizers.curvature import check_layers
 from classicnets.training.optimizers.levenberg_marquardt import LevenbergMarquardt
 from classicnets.training.optimizers.momentum import ScaledVelocity
 from classicnets.training.optimizers.rmsprop import RMSProp
-from classicnets.training.recipe import Recipe
-from classicnets.training.sections import Loss, Optimizer
+from classicnets.training.recipe.recipe import Recipe
+from classicnets.training.recipe.sections import Loss, Optimizer
 
 
 class Losses(NamedTuple):

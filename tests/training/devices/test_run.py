@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from classicnets.errors import UsageError
 from classicnets.networks import create
 from classicnets.training.devices.run import followed, train_in_towers
-from classicnets.training.reading import complete, read_fields
+from classicnets.training.recipe.reading import complete, read_fields
 from classicnets.weights import bundle
 from tests.training.small_runs import run, weights
 

@@ -10,7 +10,7 @@ from classicnets.inspection.cost.roofline import roofline
 from classicnets.networks import build
 from classicnets.training.planning.plan import Job, Plan, measured, plan, traced
 from classicnets.training.planning.rate import Rate, decode_rate, given_rate, machine_rate
-from classicnets.training.reading import complete
+from classicnets.training.recipe.reading import complete
 
 WEIGHTS = 4 * 269_722  # ResNet-20: the authors' count, in float32
 BUFFERS = 4 * 2 * (7 * 16 + 6 * 32 + 6 * 64) + 8 * 19  # means and variances, and a count of 8 bytes for each of 19

@@ -9,11 +9,11 @@ from torch import nn
 from classicnets.errors import UsageError
 from classicnets.networks import create
 from classicnets.networks.chain import Chain
-from classicnets.training.reading import complete
-from classicnets.training.sections import Optimizer
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.sections import Optimizer
+from classicnets.training.recipe.transfer import Transfer
 from classicnets.training.steps import optimizer_of
 from classicnets.training.transfer.beginning import begin_from, rates, settle
-from classicnets.training.transfer.section import Transfer
 from classicnets.training.transfer.source import Source, begin_with
 from tests.networks.test_chain import DESIGN, IMAGES
 from tests.training.transfer.sources import resnet8, saved

@@ -11,8 +11,8 @@ import classicnets as cn
 from classicnets.data.mean_image import MeanImage
 from classicnets.data.transforms import Preprocessing
 from classicnets.errors import UsageError
-from classicnets.training.reading import complete
-from classicnets.training.transfer.section import Transfer, absolute_reference
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.transfer import Transfer, absolute_reference
 from classicnets.training.transfer.source import begin_with, digest, open_source, reopen
 from tests.training.transfer.sources import PREPARED, resnet8, saved
 

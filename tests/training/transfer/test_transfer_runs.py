@@ -14,7 +14,7 @@ import torch
 from classicnets.errors import UsageError
 from classicnets.evaluation.evaluate import evaluate
 from classicnets.evaluation.predict import predict
-from classicnets.training.reading import read_fields
+from classicnets.training.recipe.reading import read_fields
 from classicnets.training.run import Run, train
 from classicnets.training.transfer.source import digest
 from classicnets.weights import bundle

@@ -26,8 +26,8 @@ from classicnets.training.parts import filled_in, network_of, preprocessing_of, 
 from classicnets.training.preparing import with_means
 from classicnets.training.processor import keep_freed_memory, multiplies_bf16
 from classicnets.training.rates import learning_rate_of
-from classicnets.training.reading import complete
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.report.summary import write_summary
 from classicnets.training.run import Run
 from classicnets.training.scale.world import ALONE, World, as_the_first, joined, whole_world

@@ -6,7 +6,7 @@ import torch
 from classicnets.data.batches import Batches, normalise
 from classicnets.networks.chain import Chain
 from classicnets.training.optimizers.curvature import Curvatures, curvatures
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.steps import loss_of
 from classicnets.training.stream import Stream
 

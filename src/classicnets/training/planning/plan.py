@@ -14,7 +14,7 @@ from classicnets.inspection.memory.training import training_peak
 from classicnets.inspection.tracing.trace import Trace
 from classicnets.networks.chain import Chain
 from classicnets.training.planning.rate import Rate, measured_rate
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.recompute import beside, choose, numbers_kept, precision_of, training_trace
 from classicnets.training.scale.strategy import StrategyName
 

@@ -20,7 +20,7 @@ from classicnets.inspection.tracing.trace import Trace
 from classicnets.layers.storage import allocate
 from classicnets.networks.chain import Chain
 from classicnets.training.processor import keep_freed_memory
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.recompute import precision_of
 from classicnets.training.steps import losses_of, optimizer_of
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from classicnets.errors import UsageError
 from classicnets.evaluation.counting import interval
-from classicnets.training.reading import complete, read_fields
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.reading import complete, read_fields
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.watch.names import GRADIENTS, METRICS, RECIPE, STEPS
 from classicnets.training.watch.starts import Start, read_starts
 from classicnets.training.watch.tables import read_table

@@ -9,7 +9,7 @@ from classicnets import catalog
 from classicnets.data.batches import Batches
 from classicnets.evaluation.counting import Evaluation
 from classicnets.papers import read_paper
-from classicnets.training.reading import as_yaml
+from classicnets.training.recipe.reading import as_yaml
 from classicnets.training.report.page import LastTest, Report, ShownImage, write_report
 from classicnets.training.report.records import Record, read_record
 from classicnets.weights.bundle import Bundle

@@ -9,7 +9,7 @@ from torch.distributed.fsdp import fully_shard
 from classicnets.errors import UsageError
 from classicnets.layers.stochastic_depth import StochasticResidual
 from classicnets.networks.chain import Chain
-from classicnets.training.recipe import Recipe
+from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.scale.world import World
 
 StrategyName = Literal["ddp", "fsdp"]

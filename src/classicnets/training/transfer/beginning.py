@@ -3,8 +3,8 @@
 from classicnets.errors import UsageError
 from classicnets.networks import build
 from classicnets.networks.chain import Chain
-from classicnets.training.recipe import Recipe
-from classicnets.training.transfer.section import Transfer
+from classicnets.training.recipe.recipe import Recipe
+from classicnets.training.recipe.transfer import Transfer
 from classicnets.training.transfer.source import Source
 from classicnets.weights.adapting import take_weights
 from classicnets.weights.imagenet import class_folders, class_names

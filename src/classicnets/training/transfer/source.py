@@ -11,8 +11,8 @@ from classicnets.data.mean_image import MeanImage
 from classicnets.data.transforms import Preprocessing
 from classicnets.errors import UsageError
 from classicnets.networks.chain import Chain
-from classicnets.training.reading import merge
-from classicnets.training.transfer.section import Transfer, absolute_reference
+from classicnets.training.recipe.reading import merge
+from classicnets.training.recipe.transfer import Transfer, absolute_reference
 from classicnets.weights.adapting import grey
 from classicnets.weights.bundle import Bundle
 from classicnets.weights.creating import must_be_for

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from classicnets.errors import UsageError, near
 from classicnets.files import write_text
-from classicnets.training.recipe import Recipe
-from classicnets.training.values import as_text, read_assignment, read_value
+from classicnets.training.recipe.recipe import Recipe
+from classicnets.training.recipe.values import as_text, read_assignment, read_value
 
 
 def read_fields(path: Path) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import pytest
 from lightning.pytorch.loggers import CSVLogger
 
 from classicnets.errors import UsageError
+from classicnets.training import step_watch
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.run import resume, train
-from classicnets.training.watch import lines, steps
+from classicnets.training.watch import lines
 from classicnets.training.watch.lines import StepLine
 from classicnets.training.watch.starts import read_starts
 from classicnets.training.watch.tables import read_table
@@ -166,7 +167,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_can_be_started_again(
     folder = tmp_path / "run"
     with monkeypatch.context() as patched:
         patched.setattr(TrainedNetwork, "training_step", failing_step)
-        patched.setattr(steps, "_SECONDS_BETWEEN_WRITES", 0.0)
+        patched.setattr(step_watch, "_SECONDS_BETWEEN_WRITES", 0.0)
         with pytest.raises(ArithmeticError):
             run(folder, record=["tensorboard"])
     assert [line["step"] for line in steps_of(folder)] == list(range(1, 10))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from classicnets import catalog
 from classicnets.data.descriptions import SETS
 from classicnets.errors import UsageError
-from classicnets.training.reading import as_yaml, complete, merge, override, read_fields, write
-from classicnets.training.shipped import default_recipe
-from classicnets.training.values import read_value
+from classicnets.training.recipe.reading import as_yaml, complete, merge, override, read_fields, write
+from classicnets.training.recipe.shipped import default_recipe
+from classicnets.training.recipe.values import read_value
 
 SMALLEST: dict[str, Any] = {"network": "lenet5", "data": "digits"}
 

@@ -18,9 +18,10 @@ from pydantic import Field, ValidationError
 from classicnets import catalog
 from classicnets.data.settings import Settings
 from classicnets.errors import UsageError, near
-from classicnets.training.reading import has_field, merge, read_fields
-from classicnets.training.values import read_value
+from classicnets.training.recipe.reading import has_field, merge, read_fields
+from classicnets.training.recipe.values import read_value
 
+_HOME = "classicnets.training"  # the recipes lie in a folder of it
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -60,7 +61,7 @@ class RecipeFile(NamedTuple):
 
 def shipped_recipes() -> list[str]:
     """The names of the recipes: "default", "lenet5/digits", "resnet/paper"."""
-    recipes = resources.files(__package__) / "recipes"
+    recipes = resources.files(_HOME) / "recipes"
     names = [
         entry.name if place is recipes else f"{place.name}/{entry.name}"
         for place in (recipes, *(entry for entry in recipes.iterdir() if entry.is_dir()))
@@ -71,7 +72,7 @@ def shipped_recipes() -> list[str]:
 
 def shipped_text(name: str) -> str:
     """The file of the recipe of that name, which must be one of `shipped_recipes`."""
-    file = resources.files(__package__).joinpath("recipes", *f"{name}{_SUFFIXES[0]}".split("/"))
+    file = resources.files(_HOME).joinpath("recipes", *f"{name}{_SUFFIXES[0]}".split("/"))
     return file.read_text(encoding="utf-8")
 
 

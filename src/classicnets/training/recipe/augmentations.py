@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from classicnets.data.settings import Settings
 from classicnets.data.transforms import Augmentation, Preprocessing
 from classicnets.errors import UsageError, near
-from classicnets.training.reading import complete, read_fields
-from classicnets.training.shipped import shipped_recipe, shipped_recipes
-from classicnets.training.values import read_value
+from classicnets.training.recipe.reading import complete, read_fields
+from classicnets.training.recipe.shipped import shipped_recipe, shipped_recipes
+from classicnets.training.recipe.values import read_value
 
 _OPTION = "--augment"
 _LIKE = {"scale": "scale: [256, 256]", "random_area": "random_area: [0.08, 1]", "mix": "mix: {mixup: 0.2}"}

@@ -19,8 +19,8 @@ from classicnets.papers import read_paper
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.parts import filled_in, network_of, quiet_lightning, stream_of, trainer_of
 from classicnets.training.preparing import with_means
-from classicnets.training.reading import complete
-from classicnets.training.shipped import (
+from classicnets.training.recipe.reading import complete
+from classicnets.training.recipe.shipped import (
     about_shipped,
     default_recipe,
     find_recipe,

@@ -7,8 +7,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from classicnets.data.local import absolute
 from classicnets.data.settings import Settings
 from classicnets.data.transforms import Augmentation, Preprocessing
-from classicnets.training.sections import Loss, Optimizer, Schedule
-from classicnets.training.transfer.section import Transfer
+from classicnets.training.recipe.sections import Loss, Optimizer, Schedule
+from classicnets.training.recipe.transfer import Transfer
 
 
 class Recipe(Settings):

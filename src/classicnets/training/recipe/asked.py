@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from classicnets.errors import UsageError
-from classicnets.training.reading import merge, override
-from classicnets.training.shipped import read_recipe, shipped_recipe, with_default
+from classicnets.training.recipe.reading import merge, override
+from classicnets.training.recipe.shipped import read_recipe, shipped_recipe, with_default
 
 _EXAMPLE = "for example: classicnets train lenet5 --data digits"
 
