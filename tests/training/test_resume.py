@@ -7,18 +7,24 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
+from sklearn.datasets import load_digits
 
 from classicnets.training.checkpoints import checkpoints, read_checkpoint
 
-# A residual network with an average of its weights, momentum, bf16 where the processor has it, random crops and flips.
+# A residual network with an average of its weights, momentum, random crops and mixed pairs of images that worker
+# processes read from files, each batch taken in two pieces.
 ARGUMENTS = (
-    *("train", "resnet8_cifar", "--data", "digits", "--epochs", "4", "--set", "batch_size=64"),
-    *("--set", "average=0.9", "--set", "checkpoint_steps=5", "--set", "augmentation.pad=2", "--set", "clip_norm=5.0"),
+    *("train", "resnet8_cifar", "--epochs", "4", "--set", "batch_size=64", "--set", "options.input_size=16"),
+    *("--set", "average=0.9", "--set", "checkpoint_steps=4", "--set", "clip_norm=5.0"),
+    *("--set", "augmentation={pad: 2, mix: {mixup: 0.4}}", "--set", "accumulate=2", "--set", "workers=2"),
 )
-STEPS = 4 * 23  # 1,437 images in batches of 64
+STEPS = 4 * 10  # of 800 images in files 640 are to learn from
+PIECES = 2 * STEPS
 
 # Runs the command, but dies on the spot: at a step, or with a checkpoint half written.
 DYING = """
@@ -51,34 +57,50 @@ main()
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command, for 800 handwritten digits in files."""
+    photographs = tmp_path_factory.mktemp("photographs")
+    images, labels = load_digits(return_X_y=True)
+    for number, (image, label) in enumerate(zip(images[:800], labels[:800], strict=True)):
+        path = photographs / str(label) / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray((image.reshape(8, 8) * 15).astype(np.uint8)).save(path)
+    return [*ARGUMENTS, "--data", f"folder:{photographs}"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, arguments: list[str]) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    _finish(folder)
+    _finish(folder, arguments)
     return folder
 
 
-def test_killed_at_three_random_steps_ends_with_the_same_tensors(uninterrupted: Path, tmp_path: Path) -> None:
+def test_killed_at_three_random_steps_ends_with_the_same_tensors(
+    uninterrupted: Path, arguments: list[str], tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    steps = sorted(random.sample(range(1, STEPS), 3))
+    steps = sorted(random.sample(range(1, PIECES), 3))
     for number, step in enumerate(steps):
-        _die(folder, "step", step, resume=number > 0)
-    _finish(folder, "--resume")
-    _assert_same(uninterrupted, folder, f"killed at steps {steps}")
+        _die(folder, arguments, "step", step, resume=number > 0)
+    _finish(folder, arguments, "--resume")
+    _assert_same(uninterrupted, folder, f"killed at pieces {steps}")
 
 
-def test_killed_while_writing_a_checkpoint_ends_with_the_same_tensors(uninterrupted: Path, tmp_path: Path) -> None:
+def test_killed_while_writing_a_checkpoint_ends_with_the_same_tensors(
+    uninterrupted: Path, arguments: list[str], tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    _die(folder, "save", 40, resume=False)
-    assert checkpoints(folder / "checkpoints")[-1].name == "step-000000035.ckpt"
-    _finish(folder, "--resume")
+    _die(folder, arguments, "save", 20, resume=False)
+    assert checkpoints(folder / "checkpoints")[-1].name == "step-000000016.ckpt"
+    _finish(folder, arguments, "--resume")
     _assert_same(uninterrupted, folder, "killed in the middle of a checkpoint")
     assert not list((folder / "checkpoints").glob(".*")), "the half checkpoint was left lying about"
 
 
-def test_ctrl_c_stops_cleanly_and_can_be_resumed(uninterrupted: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_cleanly_and_can_be_resumed(uninterrupted: Path, arguments: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "classicnets", *ARGUMENTS, "--out", str(folder)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "classicnets", *arguments, "--out", str(folder)], stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 60
     while not checkpoints(folder / "checkpoints") and process.poll() is None and time.monotonic() < deadline:
@@ -88,19 +110,19 @@ def test_ctrl_c_stops_cleanly_and_can_be_resumed(uninterrupted: Path, tmp_path: 
     assert process.returncode == 130, messages
     assert "--resume" in messages.splitlines()[-1]
     assert "Traceback" not in messages
-    _finish(folder, "--resume")
+    _finish(folder, arguments, "--resume")
     _assert_same(uninterrupted, folder, "stopped by Ctrl-C")
 
 
-def _finish(folder: Path, *extra: str) -> None:
-    arguments = [sys.executable, "-m", "classicnets", *ARGUMENTS, "--out", str(folder), *extra]
-    subprocess.run(arguments, check=True, capture_output=True)
+def _finish(folder: Path, arguments: list[str], *extra: str) -> None:
+    command = [sys.executable, "-m", "classicnets", *arguments, "--out", str(folder), *extra]
+    subprocess.run(command, check=True, capture_output=True)
 
 
-def _die(folder: Path, when: str, step: int, *, resume: bool) -> None:
+def _die(folder: Path, arguments: list[str], when: str, step: int, *, resume: bool) -> None:
     extra = ["--resume"] if resume else []
-    arguments = [sys.executable, "-c", DYING, when, str(step), *ARGUMENTS, "--out", str(folder), *extra]
-    died = subprocess.run(arguments, capture_output=True, text=True)
+    command = [sys.executable, "-c", DYING, when, str(step), *arguments, "--out", str(folder), *extra]
+    died = subprocess.run(command, capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 
