@@ -1,4 +1,4 @@
-"""How many images a second ResNet-20 learns from on CIFAR-10, against the plain PyTorch way in the same run.
+"""How many images a second a network learns from, against the plain PyTorch way in the same run.
 
 Three sides, each in a process of its own that stands still while another one works:
 
@@ -6,11 +6,15 @@ Three sides, each in a process of its own that stands still while another one wo
 - plain loop: eager, NCHW, float32, a DataLoader with two workers that augment image by image with Pillow;
 - plain step: the same network and step on one batch that is already there, no data pipeline at all.
 
+ResNet-20 learns from CIFAR-10. With ``--network resnet50`` or another one for large images, images of noise are in
+memory, and the plain step alone is what ours is compared with: the usual pipeline would wait for its two workers.
+
 The sides take turns every few seconds, so that a machine whose speed drifts is equally fast for all of them. Shorter
 turns mislead: threads that have just been woken share a core for a while. A ratio is taken between neighbouring blocks
 of steps; the table shows medians.
 
     python benchmarks/train_throughput.py --data-dir DATA --json throughput.json
+    python benchmarks/train_throughput.py --network resnet50 --batch 16 --steps 4 --rounds 3
 """
 
 import json
@@ -24,6 +28,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import lightning
+import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
@@ -33,17 +38,18 @@ from rich.table import Table
 from torch import nn
 from torch.utils.data import DataLoader
 
-from classicnets.data.images import ImageArray
+from classicnets.data.images import DataSet, ImageArray
 from classicnets.data.sets import open_data
 from classicnets.files import write_text
+from classicnets.networks import create
 from classicnets.training.module import TrainedNetwork
 from classicnets.training.parts import filled_in, network_of, quiet_lightning, stream_of, trainer_of
 from classicnets.training.processor import keep_freed_memory
 from classicnets.training.recipe.reading import complete, merge
 from classicnets.training.recipe.shipped import default_recipe
 
-BATCH = 128
-WARM_UP = 10  # steps before the first block
+SMALL = "resnet20_cifar"
+WARM_UP = 10  # steps before the first block, for large images fewer
 OURS = "classicnets"
 SIDES = (OURS, "plain loop", "plain step")
 
@@ -55,7 +61,7 @@ class Pace:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.taken = -WARM_UP
+        self.taken = -min(WARM_UP, steps)
         self.started = 0.0
 
     def step(self) -> None:
@@ -101,9 +107,9 @@ def plain_network() -> nn.Module:
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
-def train_plainly(batches: Iterable[Any], pace: Pace) -> None:
+def train_plainly(network: nn.Module, batches: Iterable[Any], pace: Pace) -> None:
     """The usual training loop."""
-    network = plain_network().train()
+    network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     total_loss = 0.0
     for inputs, labels in batches:
@@ -115,29 +121,39 @@ def train_plainly(batches: Iterable[Any], pace: Pace) -> None:
         pace.step()
 
 
-def plain_loop(data_dir: Path | None, pace: Pace) -> None:
+def plain_loop(data_dir: Path | None, batch: int, pace: Pace) -> None:
     """With the usual data pipeline."""
     images = open_data("cifar10", data_dir=data_dir).train
     assert isinstance(images, ImageArray)
-    loader = DataLoader(PlainMemory(images), batch_size=BATCH, shuffle=True, num_workers=2, persistent_workers=True)
-    train_plainly((batch for epoch in repeat(loader) for batch in epoch), pace)
+    loader = DataLoader(PlainMemory(images), batch_size=batch, shuffle=True, num_workers=2, persistent_workers=True)
+    train_plainly(plain_network(), (group for epoch in repeat(loader) for group in epoch), pace)
 
 
-def plain_step(pace: Pace) -> None:
+def plain_step(name: str, batch: int, pace: Pace) -> None:
     """Without any data pipeline."""
-    train_plainly(repeat((torch.randn(BATCH, 3, 32, 32), torch.randint(0, 10, (BATCH,)))), pace)
+    # A network for large images is as torchvision's, row by row; what differs is how its step is taken.
+    network = plain_network() if name == SMALL else create(name)
+    size, classes = (32, 10) if name == SMALL else (224, 1000)
+    train_plainly(network, repeat((torch.randn(batch, 3, size, size), torch.randint(0, classes, (batch,)))), pace)
 
 
-def ours(data_dir: Path | None, pace: Pace) -> None:
+def noise(batch: int) -> DataSet:
+    """Large images of noise, enough for a few batches."""
+    pixels = torch.randint(0, 256, (4 * batch, 224, 224, 3), dtype=torch.uint8)
+    images = ImageArray(pixels=pixels, labels=np.arange(4 * batch, dtype=np.int64) % 1000)
+    return DataSet(name="noise", classes=tuple(map(str, range(1000))), train=images, test=images)
+
+
+def ours(name: str, data_dir: Path | None, batch: int, pace: Pace) -> None:
     """As `classicnets train` does it, but for what a run keeps on disk."""
 
     class Paced(lightning.Callback):
         def on_train_batch_end(self, *_arguments: Any) -> None:
             pace.step()
 
-    wanted = {"network": "resnet20_cifar", "data": "cifar10", "epochs": 100, "batch_size": BATCH}
-    recipe = complete(merge(default_recipe("resnet20_cifar", "cifar10"), wanted))
-    data = open_data("cifar10", data_dir=data_dir)
+    wanted = {"network": name, "data": "cifar10", "epochs": 1000, "batch_size": batch}
+    recipe = complete(merge(default_recipe(name, "cifar10"), wanted))
+    data = open_data("cifar10", data_dir=data_dir) if name == SMALL else noise(batch)
     network = network_of(recipe, data)
     recipe = filled_in(recipe, network)
     stream = stream_of(recipe, data)
@@ -149,10 +165,11 @@ def ours(data_dir: Path | None, pace: Pace) -> None:
 class Side:
     """One side's process, seen from outside."""
 
-    def __init__(self, name: str, data_dir: Path | None, steps: int) -> None:
-        command = [sys.executable, __file__, "--side", name, "--steps", str(steps)]
+    def __init__(self, name: str, network: str, data_dir: Path | None, batch: int, steps: int) -> None:
+        command = [sys.executable, __file__, "--side", name, "--network", network, "--steps", str(steps)]
+        command += ["--batch", str(batch)]
         command += ["--data-dir", str(data_dir)] if data_dir else []
-        self.steps = steps
+        self.images = steps * batch
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def images_per_second(self) -> float:
@@ -160,7 +177,7 @@ class Side:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(file=self.process.stdin, flush=True)
-        return self.steps * BATCH / float(self.process.stdout.readline())
+        return self.images / float(self.process.stdout.readline())
 
     def end(self) -> None:
         """Have it work no more."""
@@ -170,6 +187,8 @@ class Side:
 
 def main(
     data_dir: Annotated[Path | None, typer.Option(help="Where data sets lie.")] = None,
+    network: Annotated[str, typer.Option(help="Which network learns.")] = SMALL,
+    batch: Annotated[int, typer.Option(help="Images a step.")] = 128,
     steps: Annotated[int, typer.Option(help="How many steps a side takes before it is another's turn.")] = 50,
     rounds: Annotated[int, typer.Option(min=2, help="How often the sides take turns.")] = 6,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
@@ -178,28 +197,32 @@ def main(
     """Measure, print a table, and write JSON where asked."""
     if side is not None:
         pace = Pace(steps)
-        run = {OURS: lambda: ours(data_dir, pace), "plain loop": lambda: plain_loop(data_dir, pace)}
-        run.get(side, lambda: plain_step(pace))()
+        run = {
+            OURS: lambda: ours(network, data_dir, batch, pace),
+            "plain loop": lambda: plain_loop(data_dir, batch, pace),
+        }
+        run.get(side, lambda: plain_step(network, batch, pace))()
         return
-    sides = [Side(name, data_dir, steps) for name in SIDES]
+    names = [name for name in SIDES if network == SMALL or name != "plain loop"]
+    sides = [Side(name, network, data_dir, batch, steps) for name in names]
     try:
         for one in sides:
             one.images_per_second()  # waits until it is warm
         measured = []
         with console.status("the sides take turns"):
             for _ in range(rounds):
-                measured.append({name: one.images_per_second() for name, one in zip(SIDES, sides, strict=True)})
+                measured.append({name: one.images_per_second() for name, one in zip(names, sides, strict=True)})
     finally:
         for one in sides:
             one.end()
-    report(measured, json_file)
+    report(f"{network}, batch {batch}", measured, json_file)
 
 
-def report(measured: list[dict[str, float]], json_file: Path | None) -> None:
+def report(what: str, measured: list[dict[str, float]], json_file: Path | None) -> None:
     """Print the table, and write JSON where asked."""
-    table = Table("ResNet-20, CIFAR-10, batch 128", "images/s", "classicnets is faster by", "quartiles", box=None)
+    table = Table(what, "images/s", "classicnets is faster by", "quartiles", box=None)
     figures: dict[str, Any] = {"machine": machine(), "rounds": measured, "images_per_second": {}, "ratio": {}}
-    for name in SIDES:
+    for name in measured[0]:
         rate = statistics.median(rates[name] for rates in measured)
         ratios = [rates[OURS] / rates[name] for rates in measured]
         low, middle, high = statistics.quantiles(ratios, n=4)
@@ -207,7 +230,7 @@ def report(measured: list[dict[str, float]], json_file: Path | None) -> None:
         faster = ("", "") if name == OURS else (f"{middle:.2f}x", f"{low:.2f} to {high:.2f}")
         table.add_row(name, f"{rate:,.0f}", *faster)
     console.print(table)
-    console.print(", ".join(f"{what} {value}" for what, value in figures["machine"].items()), style="dim")
+    console.print(", ".join(f"{key} {value}" for key, value in figures["machine"].items()), style="dim")
     if json_file is not None:
         write_text(json_file, json.dumps(figures, indent=2) + "\n")
 
