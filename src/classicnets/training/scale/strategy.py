@@ -4,7 +4,7 @@ from typing import Literal
 
 import torch
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from classicnets.errors import UsageError
 from classicnets.layers.stochastic_depth import StochasticResidual
@@ -46,3 +46,4 @@ def spread(network: Chain) -> None:
         if any(True for _ in row.parameters()):
             fully_shard(row)
     fully_shard(network)
+    register_fsdp_forward_method(network, "forward_with_aux")  # else auxiliary heads would be met in parts
