@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classicnets.data.batches import Batch
+from classicnets.data.sharing import Share
 from classicnets.training.stream import Stream
 from tests.training.small_runs import tiny_batches
 
@@ -75,3 +76,11 @@ def test_a_batch_stays_as_it_was_while_others_follow() -> None:
 def test_another_seed_is_another_order(seed: int) -> None:
     one, other = ([batch.indices.tolist() for batch in Stream(tiny_batches(seed=s), EPOCHS)] for s in (0, seed))
     assert one != other
+
+
+def test_tells_where_the_run_stands_after_each_piece() -> None:
+    batches = tiny_batches()  # three steps an epoch
+    batches.share = Share(pieces=2)
+    stream = Stream(batches, None, steps=4)
+    places = [stream.after(number) for number in range(len(stream))]
+    assert places == [None, (1, 1, False), None, (2, 1, False), None, (3, 1, True), None, (4, 2, True)]

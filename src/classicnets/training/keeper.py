@@ -127,16 +127,15 @@ class Keeper(lightning.Callback):
         assert isinstance(pl_module, TrainedNetwork)
         self.stream.taken = batch_idx + 1
         self._images_measured += len(batch.labels) * self.world.ranks
-        step, unfinished = divmod(batch_idx + 1, self.stream.batches.share.pieces)
-        if unfinished:
+        place = self.stream.after(batch_idx)
+        if place is None:
             return
-        epoch, rest = divmod(step, self.stream.batches.steps)
-        ended = rest == 0 or step == self.stream.steps
+        step, epoch, ended = place
         if ended:
             with self.clock.stopped():
-                self._end_epoch(trainer, pl_module, epoch + (rest > 0), step)
+                self._end_epoch(trainer, pl_module, epoch, step)
         elif self.progress.due():
-            self.progress.step(step, epoch + 1, *pl_module.counts(), self._images_per_second())
+            self.progress.step(step, epoch, *pl_module.counts(), self._images_per_second())
         stop, due = self._asked_for(step, trainer)
         if ended or stop or due:
             self._checkpoint(trainer, pl_module, step)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.optim.swa_utils import AveragedModel
@@ -26,7 +25,7 @@ from classicnets.training.scale.draws import see_piece, share_draws
 from classicnets.training.scale.strategy import spread
 from classicnets.training.scale.synchronised import synchronise
 from classicnets.training.scale.world import ALONE, World, of_all
-from classicnets.training.steps import limit_filters, losses_of, optimizer_of
+from classicnets.training.steps import limit_filters, losses_of, optimizer_of, seed_step
 from classicnets.training.transfer.beginning import rates
 
 
@@ -116,10 +115,7 @@ class TrainedNetwork(lightning.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make what the network draws at random (dropout) a function of seed, step and place in the batch alone."""
-        # Mixed into 32 bits: of a longer seed torch's generator for the processor passes over the upper half.
-        step = batch_idx // self.share.pieces
-        mixed = np.random.SeedSequence((self.recipe.seed, 0, step)).generate_state(1)
-        torch.manual_seed(int(mixed[0]))
+        seed_step(self.recipe.seed, batch_idx // self.share.pieces)
         if (piece := self._piece(batch_idx)) is not None:
             see_piece(self.network, piece)
         optimizer = self.optimizers(use_pl_optimizer=False) if self._trainer is not None else None

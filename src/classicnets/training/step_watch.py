@@ -152,19 +152,17 @@ class StepWatch(lightning.Callback):
         """End a line where one is due, and from time to time write down those that have ended."""
         del outputs, batch
         assert isinstance(pl_module, TrainedNetwork)
-        stream = self.keeper.stream
-        step, unfinished = divmod(batch_idx + 1, stream.batches.share.pieces)
-        if unfinished:
+        place = self.keeper.stream.after(batch_idx)
+        if place is None:
             return
-        epoch, rest = divmod(step, stream.batches.steps)
-        epoch_ends = rest == 0 or step == stream.steps
+        step, epoch, epoch_ends = place
         line_ends = self._ends_line(step)
         if epoch_ends or line_ends:
             self._take_counts(pl_module)
         if epoch_ends:  # the module is about to count anew
             self._counted = torch.zeros_like(self._counted)
         if line_ends:
-            self._end_line(trainer, pl_module, epoch + (rest > 0), step)
+            self._end_line(trainer, pl_module, epoch, step)
         if epoch_ends or time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
             self._write()
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -142,6 +143,13 @@ def limit_filters(network: nn.Module, limit: float) -> None:
         if isinstance(module, nn.Conv2d):
             size = module.weight.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
             module.weight.mul_((limit / size).clamp(max=1))
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Have what is drawn from torch's generators in a step (dropout) follow from the run's seed and the step alone."""
+    # Mixed into 32 bits: of a longer seed torch's generator for the processor passes over the upper half.
+    mixed = np.random.SeedSequence((seed, 0, step)).generate_state(1)
+    torch.manual_seed(int(mixed[0]))
 
 
 def _exact(logits: torch.Tensor) -> torch.Tensor:

@@ -2,11 +2,25 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from classicnets.data.batches import Batch, Batches
 from classicnets.data.sharing import Piece
 from classicnets.training.watch.clock import Wait
+
+
+class Place(NamedTuple):
+    """Where a run stands after a step.
+
+    Attributes:
+        step: counted from 1.
+        epoch: that the step is of, counted from 1.
+        ends_epoch: whether it is the epoch's last, or the run's.
+    """
+
+    step: int
+    epoch: int
+    ends_epoch: bool
 
 
 class Stream:
@@ -46,6 +60,14 @@ class Stream:
             self.batches.start = start if epoch == first else 0
             left = len(self) - epoch * len(self.batches) - self.batches.start
             yield from self.wait.timed(itertools.islice(self.batches, left))
+
+    def after(self, number: int) -> Place | None:
+        """Where the run stands after a piece, counted from the run's first; None in the midst of a step."""
+        step, unfinished = divmod(number + 1, self.batches.share.pieces)
+        if unfinished:
+            return None
+        epoch, rest = divmod(step, self.batches.steps)
+        return Place(step, epoch + (rest > 0), rest == 0 or step == self.steps)
 
     def piece(self, number: int) -> Piece:
         """Where the images of a piece, counted from the run's first, stand in their batch."""

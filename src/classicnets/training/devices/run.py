@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from rich.console import Console
@@ -31,7 +30,7 @@ from classicnets.training.recipe.recipe import Recipe
 from classicnets.training.report.summary import write_summary
 from classicnets.training.run import Run
 from classicnets.training.scale.world import ALONE, World, as_the_first, joined, whole_world
-from classicnets.training.steps import limit_filters, loss_of, optimizer_of
+from classicnets.training.steps import limit_filters, loss_of, optimizer_of, seed_step
 from classicnets.training.stream import Stream
 from classicnets.training.watch.environment import environment
 from classicnets.training.watch.history import Epoch, write_metrics
@@ -118,13 +117,13 @@ class _Training:
                 rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
                 counts += take_step(self.tower, self.optimizer, batch, self.recipe, number)
                 self.scheduler.step()
-                step = number + 1
-                ends = step % self.stream.batches.steps == 0 or step == self.stream.steps
+                place = self.stream.after(number)
+                assert place is not None, "towers take a batch at once"
+                step, epoch, ends = place
                 if not ends and not (self.leads and progress.due()):
                     continue
                 loss, error, images = self._means(counts)
                 pace = images / max(time.monotonic() - measured, 1e-9)
-                epoch = -(-step // self.stream.batches.steps)
                 progress.step(step, epoch, loss, error, pace)
                 if ends:
                     as_the_first(self.world, partial(self._must_be_a_number, loss))
@@ -217,9 +216,7 @@ def take_step(
     """
     device = next(tower.parameters()).device
     images, labels = batch.images.to(device), batch.labels.to(device)
-    # As one process does: both towers draw the same numbers.
-    mixed = np.random.SeedSequence((recipe.seed, 0, number)).generate_state(1)
-    torch.manual_seed(int(mixed[0]))
+    seed_step(recipe.seed, number)  # as one process does: both towers draw the same numbers
     with _precision(recipe, device):
         logits = tower(images).float()
     loss = loss_of(recipe.loss, logits, labels)
