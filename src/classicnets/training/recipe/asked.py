@@ -1,11 +1,12 @@
 """What a person asks of a training run, before it is a recipe."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from classicnets.errors import UsageError
 from classicnets.training.recipe.reading import merge, override
-from classicnets.training.recipe.shipped import read_recipe, shipped_recipe, with_default
+from classicnets.training.recipe.shipped import RecipeFile, read_recipe, shipped_recipe, with_default
 
 _EXAMPLE = "for example: classicnets train lenet5 --data digits"
 
@@ -40,7 +41,7 @@ class Asked:
         Raises:
             UsageError: no such recipe or field, or a value that cannot be read.
         """
-        fields = dict(read_recipe(self.recipe, self.network).fields) if self.recipe else {}
+        fields = dict(self._chosen.fields) if self._chosen else {}
         if self.epochs is not None and fields.get("steps") is not None:
             fields["steps"] = None  # a recipe in steps is shortened, too
         given = {"network": self.network, "data": self.data, "epochs": self.epochs, "recompute": self.recompute}
@@ -64,10 +65,13 @@ class Asked:
             raise UsageError(f"train needs a network, {_EXAMPLE}")
         if wanted.get("data") is None:
             raise UsageError(f"train needs --data, {_EXAMPLE}")
-        chosen = read_recipe(self.recipe, self.network) if self.recipe else None
-        if transfer is not None and (chosen is None or not chosen.alone):
+        if transfer is not None and (self._chosen is None or not self._chosen.alone):
             return merge(shipped_recipe("transfer"), wanted)
-        return with_default(chosen, wanted)
+        return with_default(self._chosen, wanted)
+
+    @cached_property
+    def _chosen(self) -> RecipeFile | None:
+        return read_recipe(self.recipe, self.network) if self.recipe else None
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
